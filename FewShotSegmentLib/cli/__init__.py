@@ -1,0 +1,1 @@
+"""The command `fewshotsegment`: a thin shell over the engine."""

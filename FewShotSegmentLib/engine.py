@@ -1,0 +1,222 @@
+"""The engine's public face: a volume and an annotated slice in, a segmented volume out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import checks
+from .devices import resolve_device, with_less_memory
+from .networks import Propagator
+from .preprocessing import guess_modality, normalise
+from .progress import Progress
+from .propagation import Result, SegmentTask, Sweep
+from .settings import Settings
+from .weights import WeightsInfo, find_weights, load_state
+
+Anchors = Mapping[int, object]
+"""{slice index along the axis: mask [row, column] of bool or 0/1}."""
+
+
+class Engine:
+    """A loaded network, ready to carry masks through volumes; make one with `Engine.load`.
+
+    One engine serves any number of volumes, one call at a time.
+
+    Attributes:
+        network: the mask propagator, in evaluation mode on `device`.
+        device: where it computes.
+        weights: the manifest's entry of its weights.
+        settings: numbers that shape the result.
+        notes: what the last call wants its user to know, a sentence each (a guessed modality, a retry).
+        modality: ("ct" or "mr", "given" or "guessed") of the last call.
+    """
+
+    def __init__(
+        self, network: Propagator, device: torch.device, weights: WeightsInfo, settings: Settings | None = None
+    ):
+        self.settings = settings or Settings()
+        self.device = device
+        self.weights = weights
+        self.network = network.eval().requires_grad_(False).to(device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # a tenth faster on a CPU
+        self.notes: list[str] = []
+        self.modality = ("", "")
+
+    @classmethod
+    def load(
+        cls,
+        device: str = "auto",
+        *,
+        weights: str | None = None,
+        weights_folder: Path | None = None,
+        settings: Settings | None = None,
+    ) -> Engine:
+        """Load the bundled weights, after checking their checksum.
+
+        Args:
+            device: "auto", "cpu", "cuda", "cuda:1", … or "mps".
+            weights: name in the manifest; the first one by default.
+            weights_folder: folder with a manifest and weights; the bundled one by default.
+            settings: numbers that shape the result.
+
+        Raises:
+            DeviceError: the device is not there.
+            WeightsError: the weights are missing or damaged.
+        """
+        where = resolve_device(device)
+        info = find_weights(weights, weights_folder)
+        network = Propagator()
+        network.load_state_dict(load_state(info))
+        return cls(network, where, info, settings)
+
+    def propagate(
+        self,
+        volume: NDArray[np.generic],
+        anchors: Anchors,
+        *,
+        axis: int = 0,
+        spacing: Sequence[float] = (1.0, 1.0, 1.0),
+        modality: str = "auto",
+        slice_range: tuple[int, int] | None = None,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Result:
+        """Carry one structure's annotated slices through a volume.
+
+        Args:
+            volume: [z, y, x], any real type; CT in HU. Not changed.
+            anchors: annotated slices along `axis`; each is kept voxel for voxel. An empty mask says that the structure
+                is absent on that slice: it is not carried past it.
+            axis: array axis across which the slices lie.
+            spacing: mm in array order (z, y, x).
+            modality: "ct", "mr", or "auto" to guess from the values (then `notes` says what was guessed).
+            slice_range: first and last slice, both included, that may hold the structure; all slices by default.
+            progress: called with (slices done, slices in all).
+            cancelled: asked before every slice; True stops.
+
+        Returns:
+            Mask, probabilities and confidence; see `Result`.
+
+        Raises:
+            InputError: something handed in cannot be used.
+            DeviceError: out of memory even after retries.
+            Cancelled: `cancelled` said yes; nothing is kept.
+        """
+        return self.propagate_segments(
+            volume,
+            {"": anchors},
+            axis=axis,
+            spacing=spacing,
+            modality=modality,
+            slice_range=slice_range,
+            progress=progress,
+            cancelled=cancelled,
+        )[""]
+
+    def propagate_segments(
+        self,
+        volume: NDArray[np.generic],
+        segments: Mapping[str, Anchors],
+        *,
+        axis: int = 0,
+        spacing: Sequence[float] = (1.0, 1.0, 1.0),
+        modality: str = "auto",
+        slice_range: tuple[int, int] | None = None,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        keep_probability: bool = True,
+    ) -> dict[str, Result]:
+        """Carry several structures through a volume; slices are encoded once for all of them.
+
+        A structure's result does not depend on the others.
+
+        Args:
+            volume: as in `propagate`.
+            segments: {name: anchors}, all along the same axis.
+            axis: as in `propagate`, like all that follow.
+            spacing: mm in array order.
+            modality: "ct", "mr" or "auto".
+            slice_range: first and last slice that may hold a structure.
+            progress: slices of all segments count.
+            cancelled: asked before every slice.
+            keep_probability: False saves 4 bytes a voxel and segment.
+
+        Returns:
+            {name: result} in the order given.
+        """
+        array = checks.check_volume(volume)
+        axis = checks.check_axis(axis)
+        sizes = checks.check_spacing(spacing)
+        slices = np.moveaxis(array, axis, 0)
+        wanted = checks.check_range(slice_range, len(slices))
+        checked = {
+            name: checks.check_anchors(anchors, len(slices), slices.shape[1:], wanted, name)
+            for name, anchors in segments.items()
+        }
+        self.notes = []
+        self.modality = self._decide_modality(checks.check_modality(modality), array)
+        pixel = sizes[:axis] + sizes[axis + 1 :]
+        grid = normalise(slices, (pixel[0], pixel[1]), self.modality[0], self.settings)
+
+        def attempt(device: torch.device, settings: Settings, per_call: int) -> dict[str, Result]:
+            tasks = {}
+            for name, anchors in checked.items():
+                result = Result(
+                    mask=np.zeros(array.shape, bool),
+                    probability=np.zeros(array.shape, np.float32) if keep_probability else None,
+                    slice_confidence=np.zeros(len(slices), np.float32),
+                    anchors=tuple(sorted(anchors)),
+                    axis=axis,
+                )
+                tasks[name] = SegmentTask(anchors, wanted, result, grid, settings)
+            # parameters are moved in place, so the network stays where the retry ended: later volumes fit there too
+            self.network.to(device)
+            self.device = device
+            with _repeatable(device):
+                Sweep(self.network, grid, list(tasks.values()), device, settings, per_call).run(progress, cancelled)
+            return {name: task.finish() for name, task in tasks.items()}
+
+        per_call = 1 if self.device.type == "cpu" else self.settings.segments_per_call
+        here, thrifty = self.device, replace(self.settings, feature_cache_bytes=0)
+        attempts = [("as usual", lambda: attempt(here, self.settings, per_call))]
+        if here.type != "cpu":
+            attempts.append(("in smaller pieces", lambda: attempt(here, thrifty, 1)))
+            attempts.append(("on the CPU", lambda: attempt(torch.device("cpu"), self.settings, 1)))
+        start = time.perf_counter()
+        results = with_less_memory(attempts, self.notes)
+        self.seconds = time.perf_counter() - start
+        return results
+
+    def _decide_modality(self, modality: str, volume: NDArray[np.generic]) -> tuple[str, str]:
+        """(modality, "given" or "guessed"); a guess is noted."""
+        if modality != "auto":
+            return modality, "given"
+        guess = guess_modality(volume)
+        self.notes.append(
+            f"Nothing says whether the volume is CT or MR; its values ({volume.min():g} to {volume.max():g}) look like "
+            f"{guess.upper()}. Give the modality if that is wrong."
+        )
+        return guess, "guessed"
+
+
+@contextmanager
+def _repeatable(device: torch.device) -> Iterator[None]:
+    """The same input gives the same bits: no kernels that are chosen by timing or add up in changing order."""
+    if device.type != "cuda":
+        yield
+        return
+    tf32 = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = tf32

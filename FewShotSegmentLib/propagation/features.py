@@ -1,0 +1,79 @@
+"""The feature store: every slice of a volume is encoded once, within a bound on memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ..networks import Propagator, SliceFeatures
+from ..preprocessing import NormalisedVolume
+
+
+class FeatureStore:
+    """Encodes slices on demand and keeps what is wanted again on the way back.
+
+    All upward runs come first and ask for slices in rising order, then all downward runs in falling order; so what is
+    kept on the way up is wanted last in, first out, and when the bound is reached the lowest slice is let go. Features
+    are kept in half precision without the finest level, which is nearly free to compute again (a quarter of the memory
+    of what the decoder uses). What is used is always what would have been kept, so that a result does not depend on
+    whether a slice was still there.
+
+    Attributes:
+        encoded: how many slices have been encoded, repeats included.
+    """
+
+    def __init__(
+        self,
+        network: Propagator,
+        volume: NormalisedVolume,
+        device: torch.device,
+        wanted_again: Iterable[int],
+        cache_bytes: int,
+    ):
+        """Make an empty store.
+
+        Args:
+            network: the encoder's owner.
+            volume: slices to encode.
+            device: where to compute and keep.
+            wanted_again: slices that will be asked for on the way down too.
+            cache_bytes: bound on what is kept.
+        """
+        self._network = network
+        self._volume = volume
+        self._device = device
+        self._wanted_again = set(wanted_again)
+        self._room = cache_bytes
+        self._kept: dict[int, list[Tensor]] = {}
+        self.encoded = 0
+
+    def get(self, index: int) -> tuple[Tensor, SliceFeatures]:
+        """Image [1, 1, h, w] and features of slice `index`."""
+        image = self._volume.image(index, self._device).contiguous(memory_format=torch.channels_last)
+        encoder = self._network.image_encoder
+        stem = encoder.stem(image)
+        deep = self._kept.pop(index, None)
+        if deep is None:
+            deep = [level.half() for level in encoder.deepen(stem)]
+            self.encoded += 1
+        else:
+            self._room += _bytes(deep)
+        if index in self._wanted_again:
+            self._keep(index, deep)
+        return image, self._network.project([stem, *(level.float() for level in deep)])
+
+    def on_the_way_back(self) -> None:
+        """Say that the downward runs begin: from now on nothing that has been used needs to be kept."""
+        self._wanted_again.clear()
+
+    def _keep(self, index: int, deep: list[Tensor]) -> None:
+        self._room -= _bytes(deep)
+        self._kept[index] = deep
+        while self._room < 0:
+            self._room += _bytes(self._kept.pop(min(self._kept)))
+
+
+def _bytes(levels: list[Tensor]) -> int:
+    return sum(level.numel() * level.element_size() for level in levels)

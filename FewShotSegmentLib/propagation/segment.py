@@ -1,0 +1,135 @@
+"""One segment on its way through the volume: its runs, its memory and what it has found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..networks import MemoryEntry
+from ..preprocessing import NormalisedVolume
+from ..settings import Settings
+from .confidence import slice_confidence
+from .fusion import Vote, fuse
+from .memory import RunMemory
+from .plan import Run, plan_runs
+from .result import Result
+
+
+@dataclass
+class RunState:
+    """A run under way: what it remembers and the mask it carried last ([1, 1, h, w], 0 to 1)."""
+
+    run: Run
+    memory: RunMemory
+    prior: Tensor
+
+
+class SegmentTask:
+    """Holds one segment's anchors and runs, and writes its slices as they are settled."""
+
+    def __init__(
+        self,
+        anchors: Mapping[int, NDArray[np.bool_]],
+        slice_range: tuple[int, int],
+        result: Result,
+        volume: NormalisedVolume,
+        settings: Settings,
+    ):
+        """Prepare a segment.
+
+        Args:
+            anchors: {slice index: bool [row, column]}.
+            slice_range: first and last slice that may be visited.
+            result: to be filled; its arrays are all zero.
+            volume: the slices it is carried through.
+            settings: memory and fusion.
+        """
+        self.anchors = dict(anchors)
+        self.runs = plan_runs(anchors, *slice_range)
+        self.result = result
+        self.seconds = 0.0
+        self._volume = volume
+        self._settings = settings
+        self._mask = np.moveaxis(result.mask, result.axis, 0)
+        self._probability = None if result.probability is None else np.moveaxis(result.probability, result.axis, 0)
+        self._remembered: dict[int, MemoryEntry] = {}
+        self._votes: dict[int, Vote] = {}
+        self._under_way: list[RunState] = []
+        result.slice_confidence[:] = 1.0
+        for index, mask in self.anchors.items():
+            self._mask[index] = mask
+            if self._probability is not None:
+                self._probability[index] = mask
+
+    def starts_at(self, index: int, direction: int) -> list[Run]:
+        """Runs that leave slice `index` in this direction."""
+        return [run for run in self.runs if run.anchor == index and run.direction == direction]
+
+    def anchor_entry(self, index: int) -> MemoryEntry | None:
+        """What anchor `index` is remembered as, if it was remembered already."""
+        return self._remembered.get(index)
+
+    def start(self, run: Run, entry: MemoryEntry, mask: Tensor) -> None:
+        """Set out on a run from its anchor's memory entry and its mask [1, 1, h, w]."""
+        self._remembered[run.anchor] = entry
+        self._under_way.append(RunState(run, RunMemory(entry, self._settings.recent_slices), mask))
+
+    def due(self, index: int) -> RunState | None:
+        """The run that visits slice `index` now, if one is still under way (runs of one direction never overlap)."""
+        return next((state for state in self._under_way if state.run.visits(index)), None)
+
+    def settle(self, state: RunState, index: int, logits: Tensor) -> bool:
+        """Take in what a run found on slice `index` (logits [1, 1, h, w]); False when the run ends there."""
+        native = self._volume.logits_to_native(logits)[0]
+        found = bool((native > 0).any())
+        if state.run.meets:
+            self._meet(state, index, logits, found)
+        else:
+            self._write(index, native.sigmoid())
+        if not found:
+            self._stop(state, index)
+        elif index == state.run.last:
+            self._under_way.remove(state)
+        return found and index != state.run.last
+
+    def _meet(self, state: RunState, index: int, logits: Tensor, found: bool) -> None:
+        """Between two anchors: wait for the other run's vote, then write what both say."""
+        vote = Vote(logits, slice_confidence(logits[0, 0].sigmoid()), abs(index - state.run.anchor))
+        other = self._votes.pop(index, None)
+        # a run that has lost the structure has no say where the other still sees it: between two anchors it exists
+        votes = [v for v in (vote if found else None, other) if v is not None]
+        if votes:
+            self._write(index, self._volume.logits_to_native(fuse(votes, self._settings.fusion_sharpness))[0].sigmoid())
+            self._votes[index] = vote
+        else:
+            self.result.slice_confidence[index] = vote.confidence
+
+    def _stop(self, state: RunState, index: int) -> None:
+        """End a run that found nothing on slice `index`; the slices behind it inherit that slice's confidence."""
+        self._under_way.remove(state)
+        if not state.run.meets:
+            for behind in range(index, state.run.last + state.run.direction, state.run.direction):
+                self.result.slice_confidence[behind] = self.result.slice_confidence[index]
+
+    def _write(self, index: int, probability: Tensor) -> None:
+        """Write one slice's probabilities [row, column]."""
+        self._mask[index] = (probability > 0.5).cpu().numpy()
+        if self._probability is not None:
+            self._probability[index] = probability.cpu().numpy()
+        self.result.slice_confidence[index] = slice_confidence(probability)
+
+    def finish(self) -> Result:
+        """The filled result."""
+        self.result.find_slices()
+        self.result.seconds = self.seconds
+        return self.result
+
+
+def stack_priors(states: list[RunState]) -> Tensor:
+    """Priors of several segments as one batch, [N, 1, h, w]."""
+    return states[0].prior if len(states) == 1 else torch.cat([state.prior for state in states])

@@ -1,0 +1,32 @@
+"""Reading weights: nothing is used whose checksum is not the manifest's, and nothing is unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from safetensors.torch import load as parse_safetensors
+
+from ..errors import WeightsError
+from .manifest import WeightsInfo
+
+
+def load_state(info: WeightsInfo) -> dict[str, torch.Tensor]:
+    """State dictionary in float32.
+
+    The file is read once and what was checked is what is parsed, so it cannot change in between.
+
+    Raises:
+        WeightsError: the file is missing, or its checksum is not the manifest's.
+    """
+    try:
+        data = info.path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"The weights file {info.path} cannot be read; install FewShotSegment again.") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != info.sha256:
+        raise WeightsError(
+            f"The weights file {info.path.name} is damaged (its checksum begins {found[:12]}, "
+            f"it should begin {info.sha256[:12]}); install FewShotSegment again."
+        )
+    return {name: tensor.float() for name, tensor in parse_safetensors(data).items()}
