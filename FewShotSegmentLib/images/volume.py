@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .dicom import read_series
 from .geometry import Geometry
+from .nifti import is_whole
 
 READABLE = "NIfTI (.nii, .nii.gz), NRRD (.nrrd), MetaImage (.mha, .mhd) or a folder of DICOM files"
 
@@ -61,6 +62,8 @@ def read_image(path: Path, what: str) -> Any:
     """A file as a SimpleITK image; raises InputError with one sentence."""
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
+    if not is_whole(path):
+        raise InputError(f"{path.name} is damaged or not complete (cut short while copying?); get the {what} again.")
     try:
         return sitk.ReadImage(str(path))
     except RuntimeError as error:

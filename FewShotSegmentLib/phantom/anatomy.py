@@ -213,7 +213,8 @@ def _organs(painter: _Painter, grid: Grid, wall: _Wall, lumps: Field, rng: np.ra
     aorta = tube(grid, [(2, 13, 62), (10, 14, 120), (13, 16, 200), (15, 22, 266)], [8.5, 10, 11, 11.5])
     for side in (-1, 1):
         painter.paint(tube(grid, [(2 + side * 4, 13, 60), (side * 44, 12, -15)], [6, 6]) < 0, Tissue.VEIN)
-    painter.paint(tube(grid, [(-20, 18, -10), (-21, 14, 130), (-26, -2, 262)], [11, 12, 13]) < 0, Tissue.VEIN)
+    cava = tube(grid, [(-20, 18, -10), (-21, 14, 130), (-26, -2, 262)], [11, 12, 13]) < 0
+    painter.paint(cava, Tissue.VEIN)
     painter.organ(aorta < 0, AORTA, Tissue.AORTA)
 
     kidneys = []
@@ -254,7 +255,6 @@ def _organs(painter: _Painter, grid: Grid, wall: _Wall, lumps: Field, rng: np.ra
     lobes = sum(np.exp(-(part**2)) for part in (right, tip, left)) + 0.03 * lumps
     fissure = (np.abs(grid.x + 22 + 0.25 * (grid.y + 60)) < 2.5) & (grid.y < -45) & (grid.z < 205)
     free = (pancreas > 1) & (aorta > 3) & (gallbladder > 0) & (stomach > 2) & clear & ~fissure
-    cava = painter.tissue == Tissue.VEIN
     spine = ellipsoid(grid, (4, 52, 190), (42, 47, 500)) < 1
     liver = painter.organ((lobes > 0.37) & inside & free & ~cava & ~spine, LIVER, Tissue.LIVER)
     branches = smooth_noise(grid.shape, 26, rng) ** 2 + smooth_noise(grid.shape, 26, rng) ** 2

@@ -57,7 +57,7 @@ def normalise(
     """Clip, resample and standardise a volume.
 
     CT is clipped to a soft-tissue window; then any volume to its quantiles; slices are resampled so that the longer
-    side (in mm) has `settings.long_side` pixels and pixels are square; mean and deviation are those of the whole volume,
+    side (in mm) has `settings.long_side` pixels and pixels are square; mean and deviation are of the whole volume,
     so that one tissue has one value on all slices.
 
     Args:

@@ -64,6 +64,11 @@ class FeatureStore:
             self._keep(index, deep)
         return image, self._network.project([stem, *(level.float() for level in deep)])
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of features that are kept now."""
+        return sum(_bytes(levels) for levels in self._kept.values())
+
     def on_the_way_back(self) -> None:
         """Say that the downward runs begin: from now on nothing that has been used needs to be kept."""
         self._wanted_again.clear()

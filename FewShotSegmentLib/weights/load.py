@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 
 from ..errors import WeightsError
@@ -29,4 +30,7 @@ def load_state(info: WeightsInfo) -> dict[str, torch.Tensor]:
             f"The weights file {info.path.name} is damaged (its checksum begins {found[:12]}, "
             f"it should begin {info.sha256[:12]}); install FewShotSegment again."
         )
-    return {name: tensor.float() for name, tensor in parse_safetensors(data).items()}
+    try:
+        return {name: tensor.float() for name, tensor in parse_safetensors(data).items()}
+    except SafetensorError as error:
+        raise WeightsError(f"{info.path.name} is not a safetensors file; install FewShotSegment again.") from error
