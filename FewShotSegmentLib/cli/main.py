@@ -32,8 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     _speak_utf8()
-    # Threads that wait for each other by spinning make a busy machine 3 to 5 times slower (measured with both of 2 cores
-    # taken by another program); this is read when torch is imported, which has not happened yet.
+    # Threads that wait for each other by spinning make a busy machine 3 times slower (20 s became 6 s with other
+    # programs on both of 2 cores); this is read when torch is imported, which has not happened yet.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = build_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)

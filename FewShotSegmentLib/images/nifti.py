@@ -13,7 +13,7 @@ _CHUNK = 1 << 20
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a .nii or .nii.gz file holds all the voxels that its header promises (and, compressed, its checksum fits).
+    """Whether a .nii or .nii.gz holds all the voxels that its header promises (and, compressed, its checksum fits).
 
     Files of other kinds pass: their readers notice.
     """
@@ -24,8 +24,7 @@ def is_whole(path: Path) -> bool:
         # the ending does not decide: ITK also reads a compressed file called .nii
         with path.open("rb") as raw:
             compressed = raw.read(2) == b"\x1f\x8b"
-        opened = gzip.open(path, "rb") if compressed else path.open("rb")
-        with cast("IO[bytes]", opened) as file:
+        with cast("IO[bytes]", gzip.open(path, "rb") if compressed else path.open("rb")) as file:
             header = file.read(540)
             there = len(header)
             while chunk := file.read(_CHUNK):

@@ -1,0 +1,144 @@
+"""What the engine costs: time beside the bare network, a second segment, memory, and whether it repeats itself."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+
+import memory
+import numpy as np
+import tubes
+
+SLICES, SIZE = 40, 256
+ROUNDS = 5
+MEMORY_RUNS = ((150, 512, 1), (300, 512, 1), (300, 512, 3))
+SPACING = (3.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds are medians over rounds; ratios are medians of the ratios of each round, so that a slow spell of the
+    machine, which slows all parts of a round, does not count."""
+
+    bare_seconds: float
+    engine_seconds: float
+    two_segments_seconds: float
+    overhead: float
+    second_segment: float
+    repeats: bool
+    filled: int
+    slices: int
+    rounds: int
+    threads: int
+    memory: tuple[memory.Peak, ...]
+
+    def lines(self) -> list[str]:
+        """In words."""
+        return [
+            f"{SIZE} × {SIZE} × {self.slices}, 1 anchor, {self.threads} threads, medians of {self.rounds} rounds",
+            f"bare network calls {self.bare_seconds:.2f} s",
+            f"engine {self.engine_seconds:.2f} s: {self.engine_seconds / self.slices:.3f} s a slice",
+            f"engine, two segments {self.two_segments_seconds:.2f} s",
+            f"mask found on {self.filled} of {self.slices} slices",
+            *(peak.line for peak in self.memory),
+        ]
+
+    def as_dict(self) -> dict:
+        """For the JSON."""
+        return asdict(self) | {"memory": [peak._asdict() for peak in self.memory]}
+
+
+def measure(quick: bool, progress: Callable[[str], None] = lambda text: None) -> Cost:
+    """All costs; quick: three rounds and no memory."""
+    import torch
+    from engine import load
+
+    engine = load()
+    volume, masks = tubes.make(SLICES, SIZE)
+    anchors = [{SLICES // 2: mask} for mask in masks]
+    pair = dict(zip(("first", "second"), anchors, strict=True))
+    bare = bare_calls(engine, volume, masks[0])
+
+    def one_segment():
+        return engine.propagate(volume, anchors[0], spacing=SPACING, modality="ct")
+
+    def two_segments():
+        return engine.propagate_segments(volume, pair, spacing=SPACING, modality="ct")
+
+    progress("warming up")
+    result = one_segment()
+    bare()
+    rounds = 3 if quick else ROUNDS
+    times = []
+    for number in range(rounds):
+        progress(f"time, round {number + 1} of {rounds}")
+        times.append([_seconds(call) for call in (bare, one_segment, two_segments)])
+    progress("repeating")
+    again = load().propagate(volume, anchors[0], spacing=SPACING, modality="ct")
+    repeats = len({fingerprint(r) for r in (result, one_segment(), again)}) == 1
+    peaks = []
+    for run in () if quick else MEMORY_RUNS:
+        progress(f"memory, {run[0]} slices, {run[2]} anchors")
+        peaks.append(memory.measure(*run))
+    columns = list(zip(*times, strict=True))
+    return Cost(
+        *(median(column) for column in columns),
+        overhead=median(one / base for base, one, _ in times),
+        second_segment=median((two - one) / one for _, one, two in times),
+        repeats=repeats,
+        slices=SLICES,
+        filled=int(result.mask.any(axis=(1, 2)).sum()),
+        rounds=rounds,
+        threads=torch.get_num_threads(),
+        memory=tuple(peaks),
+    )
+
+
+def bare_calls(engine, volume: np.ndarray, mask: np.ndarray) -> Callable[[], None]:
+    """The network calls that one segment needs, with nothing around them; images and mask are made ready here.
+
+    Each slice is encoded once; each but the anchor is read, decoded and remembered once, with the anchor and one slice
+    before it in memory as in the engine's settings.
+    """
+    import torch
+
+    from FewShotSegmentLib.preprocessing import normalise
+
+    network = engine.network
+    grid = normalise(volume, SPACING[1:], "ct", engine.settings)
+    images = [
+        grid.image(z, engine.device).contiguous(memory_format=torch.channels_last) for z in range(len(grid.slices))
+    ]
+    support = len(images) // 2
+    given = grid.mask_to_grid(mask, engine.device)
+
+    @torch.inference_mode()
+    def calls() -> None:
+        features = network.encode(images[support])
+        anchor = network.remember(images[support], features, given)
+        for places in (range(support + 1, len(images)), range(support - 1, -1, -1)):
+            prior, recent = given, []
+            for z in places:
+                features = network.encode(images[z])
+                logits, _ = network.decode(features, network.read(features, [anchor, *recent]), prior)
+                prior = logits.sigmoid()
+                entry = network.remember(images[z], features, prior)
+                recent = [entry, *recent][: engine.settings.recent_slices]
+
+    return calls
+
+
+def fingerprint(result) -> str:
+    """Digest of the mask's and the probability's bytes."""
+    digest = hashlib.sha256(np.ascontiguousarray(result.mask).tobytes())
+    digest.update(np.ascontiguousarray(result.probability).tobytes())
+    return digest.hexdigest()
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

@@ -1,0 +1,123 @@
+"""Accuracy and cost of the engine beside what there is without it, measured in one run.
+
+    .venv/bin/python Testing/Bench/run.py --shared FOLDER
+
+FOLDER holds data/dev (labelled volumes) and, for the comparison with it, prototype. The exit code is 1 if a check
+fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import accuracy
+import checks
+import cost
+import methods
+import table
+from cases import SMALL_SUPPORT_PIXELS, SOURCES, Case, read_cases
+from rich.console import Console
+from tqdm import tqdm
+
+QUICK_METHODS = ("copy", "prototype", "engine1", "engine3")
+# Narrower, and rich would cut the figures of the widest table.
+WIDTH = 120
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    shared = os.environ.get("FEWSHOTSEGMENT_SHARED", "../shared")
+    keys = ",".join(methods.BY_KEY)
+    parser.add_argument("--shared", type=Path, default=Path(shared), help="folder with data/dev (%(default)s)")
+    parser.add_argument("--cases-per-source", default="3", help="a number, or all (%(default)s)")
+    parser.add_argument("--methods", help=f"some of {keys}; all by default")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"one case a source, {', '.join(QUICK_METHODS)}, no memory"
+    )
+    parser.add_argument("--no-cost", action="store_true", help="leave the cost out")
+    parser.add_argument("--no-accuracy", action="store_true", help="cost only; needs no data")
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")
+    found = parser.parse_args(argv)
+    chosen = found.methods.split(",") if found.methods else QUICK_METHODS if found.quick else list(methods.BY_KEY)
+    unknown = [key for key in chosen if key not in methods.BY_KEY]
+    if unknown:
+        parser.error(f"no method is called {', '.join(unknown)}; there are {keys}")
+    found.methods = [method for method in methods.METHODS if method.key in chosen]
+    if found.cases_per_source != "all" and not (found.cases_per_source.isdigit() and int(found.cases_per_source)):
+        parser.error("--cases-per-source takes a number from 1, or all")
+    found.limit = 1 if found.quick else None if found.cases_per_source == "all" else int(found.cases_per_source)
+    if not found.no_accuracy and not (found.shared / "data" / "dev" / "cases.json").is_file():
+        parser.error(f"{found.shared} has no data/dev/cases.json; give --shared, or --no-accuracy for the cost alone")
+    return found
+
+
+def measure_accuracy(options: argparse.Namespace, console: Console) -> list[accuracy.Record]:
+    """Run the methods and print their tables."""
+    grouped = read_cases(options.shared)
+    cases: list[Case] = [case for title, _, _ in SOURCES for case in grouped[title][: options.limit]]
+    runners, missing = methods.load(options.methods, options.shared)
+    measured = [method for method in options.methods if method.key in runners]
+    skipped: list[str] = []
+    total = sum(len(case.labels) for case in cases) * len(measured)
+    # A line every half minute where nobody watches: a log of hundreds of bars hides its errors.
+    interval = 0.5 if sys.stderr.isatty() else 30
+    with tqdm(total=total, file=sys.stderr, unit="run", dynamic_ncols=True, mininterval=interval) as bar:
+
+        def progress(text: str) -> None:
+            bar.set_description_str(text, refresh=False)
+            bar.update()
+
+        records = accuracy.measure(cases, measured, runners, skipped, progress)
+    for protocol in ("one", "three"):
+        if table.columns(measured, protocol):
+            table.print_sources(console, records, measured, protocol)
+    for protocol in ("one", "three"):
+        if table.columns(measured, protocol):
+            table.print_means(console, records, measured, protocol)
+    small = SMALL_SUPPORT_PIXELS if any(record.small_support for record in records) else 0
+    table.print_notes(console, options.methods, missing, skipped, small)
+    return records
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = arguments(argv)
+    console = Console(width=max(WIDTH, Console().width), highlight=False)
+    start = time.perf_counter()
+    found: list[checks.Check] = []
+    written: dict = {"cases_per_source": options.limit, "methods": [method.key for method in options.methods]}
+    if not options.no_accuracy:
+        records = measure_accuracy(options, console)
+        found += checks.accuracy_checks(records)
+        written["structures"] = [asdict(record) for record in records]
+        written["means"] = {
+            protocol: {
+                method.key: accuracy.overall_mean(records, protocol, method.key)._asdict()
+                for method in table.columns(options.methods, protocol)
+                if method.key in records[0].seconds
+            }
+            for protocol in ("one", "three")
+        }
+    if not options.no_cost:
+        with tqdm(file=sys.stderr, bar_format="cost: {desc} {elapsed}") as bar:
+            costs = cost.measure(options.quick, bar.set_description_str)
+        table.print_cost(console, costs)
+        found += checks.cost_checks(costs)
+        written["cost"] = costs.as_dict()
+    table.print_checks(console, found)
+    seconds = time.perf_counter() - start
+    console.print(f"\nmeasured in {seconds / 60:.1f} min", style="dim")
+    if options.json:
+        written["checks"] = [{"verdict": check.verdict, "text": check.text} for check in found]
+        written["seconds"] = seconds
+        options.json.write_text(json.dumps(written, indent=1), encoding="utf-8")
+    return 1 if any(check.passed is False for check in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
