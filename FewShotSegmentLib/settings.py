@@ -16,6 +16,9 @@ class Settings:
         clip_quantiles: intensity quantiles to which any volume is clipped before it is standardised.
         recent_slices: how many of the last slices are remembered beside the anchor. One keeps up with slow change;
             two gave no more on the development data and cost a third more reading time.
+        stop_confidence: a run towards an open end stops at the first slice it is less sure of: by then most of what it
+            sees of the structure lies under one half. On the development data (3 cases a source) 0.4 gained 0.018 Dice
+            over whole volumes and cost no structure more than 0.002; 0.55 cut some short by up to 0.14.
         fusion_sharpness: exponent on the distance to an anchor where two runs meet: weight = confidence / distance^s.
         feature_cache_bytes: bound on image features kept for the way back. 512 MiB hold about 180 slices; a slice that
             was let go is encoded again.
@@ -26,6 +29,7 @@ class Settings:
     ct_window: tuple[float, float] = (-160.0, 240.0)
     clip_quantiles: tuple[float, float] = (0.005, 0.995)
     recent_slices: int = 1
+    stop_confidence: float = 0.4
     fusion_sharpness: float = 1.0
     feature_cache_bytes: int = 512 * 2**20
     segments_per_call: int = 8

@@ -48,6 +48,7 @@ def show_case(source: Source, folder: Path, console: Console, names: Sequence[st
         write_annotation(cut, organs, volume.geometry)
         written.append(cut)
         annotation = cut
+    console.print(f"[dim]{_amount(organs, volume.geometry)}[/dim]")
     report = propagate(source.volume, annotation, segmentation, source.modality)
     written.append(segmentation)
 
@@ -77,12 +78,18 @@ def _only(segments: list[Segment], names: Sequence[str]) -> list[Segment]:
     return [segment for segment in segments if not names or segment.name in names]
 
 
+def _amount(organs: Sequence[Organ], geometry: Geometry) -> str:
+    """How much there is to do, for a terminal is silent for minutes where the command shows no progress."""
+    slices = max(geometry.shape[organ.axis] for organ in organs)
+    many = "1 organ" if len(organs) == 1 else f"{len(organs)} organs"
+    return f"{many} on {slices} slices; without a graphics card allow half a second for each."
+
+
 def _in_order(organs: Sequence[Organ], items: Sequence[_Named]) -> list[_Named | None]:
     """The item of each organ: by place, since two segments may share a name, or by name where some were left out."""
-    if len(items) == len(organs):
-        return [*items]
     named = {item.name: item for item in items}
-    return [named.get(organ.segment.name) for organ in organs]
+    same = len(items) == len(organs)
+    return [items[place] if same else named.get(organ.segment.name) for place, organ in enumerate(organs)]
 
 
 def _mask(organ: Organ, result: Segment | None) -> Mask:

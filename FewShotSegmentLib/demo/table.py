@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .score import Score, mean
@@ -53,31 +54,26 @@ def print_table(console: Console, lines: Sequence[Line], seconds: float) -> None
         seconds: Of the whole case, all organs and the loading of image and weights.
     """
     referenced = any(line.score is not None for line in lines)
-    table = Table(box=box.SIMPLE_HEAD, show_footer=referenced, pad_edge=False)
-    last = ["", "", "", "", "", ""]
+    table = Table(box=box.SIMPLE_HEAD, show_footer=referenced, pad_edge=False, padding=(0, 0, 0, 1))
+    table.add_column("organ", footer="mean", overflow="fold")
+    for head in ("annotated\nslice", "slices\nfound", "ml"):
+        table.add_column(head, justify="right", no_wrap=True)
     if referenced:
         whole = mean([line.score.whole if line.score else None for line in lines])
         own = mean([line.score.own if line.score else None for line in lines])
-        last = ["", "", "", _dice(whole), _dice(own), f"{seconds:.1f}"]
-    table.add_column("organ", footer="mean", overflow="fold")
-    for head, footer in zip(
-        ("annotated\nslice", "slices\nfound", "ml", "Dice\nwhole", "Dice own\nslices", "s"), last, strict=True
-    ):
-        table.add_column(head, footer=footer, justify="right", no_wrap=True)
+        table.add_column("Dice\nwhole", footer=_dice(whole), justify="right", no_wrap=True)
+        table.add_column("Dice own\nslices", footer=_dice(own), justify="right", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
     for line in lines:
+        dice = [_dice(line.score.whole), _dice(line.score.own)] if line.score else ["no ref.", "no ref."]
         table.add_row(
-            line.name,
+            escape(line.name),
             ", ".join(str(z) for z in line.annotated),
             _found(line),
             f"{line.ml:.1f}",
-            _dice(line.score.whole) if line.score else "no reference",
-            _dice(line.score.own) if line.score else "",
+            *(dice if referenced else []),
             f"{line.seconds:.1f}",
         )
     console.print(table)
-    if referenced:
-        console.print("[dim]Dice leaves the annotated slices out. Slices are counted from 0.[/dim]\n")
-    else:
-        console.print(
-            f"[dim]There is no reference to compare with. Slices are counted from 0. {seconds:.1f} s.[/dim]\n"
-        )
+    said = "Dice leaves the annotated slices out." if referenced else "There is no reference to compare with: no Dice."
+    console.print(f"[dim]{said} Slices are counted from 0. {seconds:.0f} s in all.[/dim]\n")

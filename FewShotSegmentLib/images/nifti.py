@@ -51,5 +51,6 @@ def _promised_bytes(header: bytes) -> int:
             )
         else:
             continue
-        return int(offset) + math.prod(dimensions[1 : dimensions[0] + 1]) * bits // 8
+        voxels: int = math.prod(dimensions[1 : dimensions[0] + 1])
+        return int(offset) + voxels * int(bits) // 8
     return 0

@@ -84,13 +84,22 @@ class SegmentTask:
         return next((state for state in self._under_way if state.run.visits(index)), None)
 
     def settle(self, state: RunState, index: int, logits: Tensor) -> bool:
-        """Take in what a run found on slice `index` (logits [1, 1, h, w]); False when the run ends there."""
-        native = self._volume.logits_to_native(logits)[0]
-        found = bool((native > 0).any())
+        """Take in what a run found on slice `index` (logits [1, 1, h, w]); False when the run ends there.
+
+        A run towards an open end stops where it finds nothing, or is too unsure of what it finds (then nothing is
+        written for that slice); one towards another anchor has no reason to think that the structure ends.
+        """
+        probability = self._volume.logits_to_native(logits)[0].sigmoid()
+        found = bool((probability > 0.5).any())
         if state.run.meets:
             self._meet(state, index, logits, found)
         else:
-            self._write(index, native.sigmoid())
+            confidence = slice_confidence(probability)
+            if found and confidence < self._settings.stop_confidence:
+                found = False
+                self.result.slice_confidence[index] = confidence
+            else:
+                self._write(index, probability)
         if not found:
             self._stop(state, index)
         elif index == state.run.last:
@@ -105,9 +114,10 @@ class SegmentTask:
         votes = [v for v in (vote if found else None, other) if v is not None]
         if votes:
             self._write(index, self._volume.logits_to_native(fuse(votes, self._settings.fusion_sharpness))[0].sigmoid())
-            self._votes[index] = vote
         else:
             self.result.slice_confidence[index] = vote.confidence
+        if found and other is None:
+            self._votes[index] = vote
 
     def _stop(self, state: RunState, index: int) -> None:
         """End a run that found nothing on slice `index`; the slices behind it inherit that slice's confidence."""

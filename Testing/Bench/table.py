@@ -80,16 +80,16 @@ def print_notes(
         if method.key in missing:
             console.print(f"{method.title} ({method.key}): NOT MEASURED: {missing[method.key]}")
         elif method.note:
-            console.print(f"{method.title} ({method.key}): {method.note}", markup=False)
+            console.print(f"{method.title} ({method.key}): {method.note}", markup=False, soft_wrap=True)
     for text in skipped:
-        console.print(f"skipped: {text}", markup=False)
+        console.print(f"skipped: {text}", markup=False, soft_wrap=True)
 
 
 def print_cost(console: Console, cost: Cost) -> None:
     """What the engine costs, with what it was measured on."""
     console.print("\nCOST", style="bold")
     for line in cost.lines():
-        console.print(f"  {line}", markup=False)
+        console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> None:
@@ -97,9 +97,9 @@ def print_checks(console: Console, checks: Sequence[Check]) -> None:
     console.print("\nCHECKS", style="bold")
     for check in checks:
         style = {"PASS": "green", "FAIL": "bold red"}.get(check.verdict, "yellow")
-        console.print(f"  [{style}]{check.verdict}[/{style}] {escape(check.text)}")
+        console.print(f"  [{style}]{check.verdict}[/{style}] {escape(check.text)}", soft_wrap=True)
         for line in check.details:
-            console.print(f"       {line}", markup=False)
+            console.print(f"       {line}", markup=False, soft_wrap=True)
 
 
 def _table(title: str, first: str, shown: Sequence[Method]) -> Table:
