@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from . import checks
+from .allocator import keep_freed_memory
 from .devices import resolve_device, with_less_memory
 from .networks import Propagator
 from .preprocessing import guess_modality, normalise
@@ -61,6 +62,8 @@ class Engine:
     ) -> Engine:
         """Load the bundled weights, after checking their checksum.
 
+        On Linux this also sets the process's allocator to keep up to 256 MiB of freed memory (see `allocator`).
+
         Args:
             device: "auto", "cpu", "cuda", "cuda:1", … or "mps".
             weights: name in the manifest; the first one by default.
@@ -71,6 +74,7 @@ class Engine:
             DeviceError: the device is not there.
             WeightsError: the weights are missing or damaged.
         """
+        keep_freed_memory()
         where = resolve_device(device)
         info = find_weights(weights, weights_folder)
         network = Propagator()

@@ -41,11 +41,13 @@ class SliceFeatures(NamedTuple):
         levels: image features at strides 1, 2, 4, 8, 16, each [N, C, H/s, W/s].
         key: unit vectors to match by, [N, 64, H/8, W/8].
         shares: the image's share of each decoder stage, coarse to fine (see `MergeBlock`).
+        value_share: the image's share of what a slice is remembered as.
     """
 
     levels: tuple[Tensor, ...]
     key: Tensor
     shares: tuple[tuple[Tensor, Tensor], ...]
+    value_share: tuple[Tensor, Tensor]
 
 
 class MemoryEntry(NamedTuple):
@@ -82,7 +84,7 @@ class Propagator(nn.Module):
         self.key = nn.Conv2d(c8, _KEY_CHANNELS, 1)
         self.position = nn.Parameter(torch.tensor(0.5))
         self.temperature = nn.Parameter(torch.tensor(10.0))
-        self.value = ResidualBlock(value + c8, value)
+        self.value = MergeBlock(value, mask=value, image=c8)
         self.decode16 = MergeBlock(c16, image=c16, memory=value)
         self.decode8 = MergeBlock(c8, coarse=c16, image=c8, memory=value, coverage=1)
         self.decode4 = MergeBlock(c4, coarse=c8, image=c4, prior=1)
@@ -109,7 +111,7 @@ class Propagator(nn.Module):
             self.decode2.share("image", f2),
             self.decode1.share("image", f1),
         )
-        return SliceFeatures(tuple(levels), F.normalize(self.key(f8), dim=1), shares)
+        return SliceFeatures(tuple(levels), F.normalize(self.key(f8), dim=1), shares, self.value.share("image", f8))
 
     def remember(self, images: Tensor, features: SliceFeatures, masks: Tensor) -> MemoryEntry:
         """Memory entry of slices with their masks.
@@ -120,13 +122,9 @@ class Propagator(nn.Module):
             masks: [N, 1, H, W], 0 to 1; N segments of one slice share its features.
         """
         n = masks.shape[0]
-        value = self.mask_encoder(torch.cat([images.expand(n, -1, -1, -1), masks, 1 - masks], 1))[-1]
-        deep = features.levels[3].expand(n, -1, -1, -1)
-        return MemoryEntry(
-            features.key.expand(n, -1, -1, -1),
-            self.value(torch.cat([value, deep], 1)),
-            F.avg_pool2d(masks, MATCH_STRIDE),
-        )
+        drawn = self.mask_encoder(torch.cat([images.expand(n, -1, -1, -1), masks, 1 - masks], 1))[-1]
+        value = self.value([self.value.share("mask", drawn), features.value_share])
+        return MemoryEntry(features.key.expand(n, -1, -1, -1), value, F.avg_pool2d(masks, MATCH_STRIDE))
 
     def read(self, features: SliceFeatures, memory: Sequence[MemoryEntry], locality: float = 1.0) -> Readout:
         """What the memory says about each place of a slice.
@@ -141,7 +139,9 @@ class Propagator(nn.Module):
         n, _, h, w = memory[0].value.shape
         query = features.key.flatten(2).transpose(1, 2) * self.temperature
         penalty = squared_distances(h, w, query.device) * (F.softplus(self.position) * 0.05 * locality)
-        affinity = torch.cat([(query @ entry.key.flatten(2)).sub_(penalty) for entry in memory], 2)
+        affinity = query @ torch.cat([entry.key.flatten(2) for entry in memory], 2)
+        # in place and all entries at once: at 32 × 32 cells an entry's affinities take 4 MiB
+        affinity.view(-1, h * w, len(memory), h * w).sub_(penalty[:, None])
         weights = affinity.softmax(2).transpose(1, 2)
         content = torch.cat([torch.cat([e.value, e.coverage], 1).flatten(2) for e in memory], 2)
         out = (content @ weights).view(n, -1, h, w)

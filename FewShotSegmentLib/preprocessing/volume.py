@@ -48,6 +48,8 @@ class NormalisedVolume:
 
     def logits_to_native(self, logits: Tensor) -> Tensor:
         """Logits [N, 1, h, w] at the resolution of the volume: [N, rows, columns]."""
+        if self.native == self.size:
+            return logits[:, 0]
         return F.interpolate(logits, size=self.native, mode="bilinear", align_corners=False)[:, 0]
 
 
