@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from small_cases import dice, direction, to_image, write
+from small_cases import dice, direction, to_image, write, write_series
 
 from FewShotSegmentLib import version
 from FewShotSegmentLib.cli.main import main
-from FewShotSegmentLib.images import Geometry, read_annotation
+from FewShotSegmentLib.images import Geometry, read_annotation, read_volume
 from FewShotSegmentLib.images.seg_nrrd import SegNrrd, read_seg_nrrd, write_seg_nrrd
 from FewShotSegmentLib.weights import find_weights
 
@@ -111,6 +111,23 @@ def test_sagittal_annotation_and_a_range(tmp_path, organ, capsys):
     found = sitk.GetArrayFromImage(sitk.ReadImage(str(out)))
     np.testing.assert_array_equal(found[:, :, 28], labels[:, :, 28])
     assert dice(found[:, :, 24:31] > 0, organ.mask[:, :, 24:31]) > 0.7
+
+
+def test_a_dicom_folder_annotated_in_slicer_whose_slices_run_the_other_way(tmp_path, organ, capsys):
+    folder = write_series(tmp_path / "dicom", organ.image)
+    image = read_volume(folder)
+    labels = np.zeros(organ.mask.shape, np.uint8)
+    labels[7] = organ.mask[7]
+    grid = sitk.GetImageFromArray(labels)
+    image.geometry.apply_to(grid)
+    sitk.WriteImage(sitk.Flip(grid, (False, True, True)), str(tmp_path / "a.nrrd"))
+    assert propagate(folder, tmp_path / "a.nrrd", "-o", tmp_path / "o.seg.nrrd", "--slices", "5:9", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["modality"] == {"used": "ct", "source": "file"}
+    assert report["segments"][0]["anchors"] == [7]
+    result = read_annotation(tmp_path / "o.seg.nrrd")
+    np.testing.assert_array_equal(result.segments[0].mask[7], organ.mask[7])
+    np.testing.assert_allclose(result.geometry.ijk_to_lps, image.geometry.ijk_to_lps, atol=1e-9)
 
 
 def bad_volume(name, array):

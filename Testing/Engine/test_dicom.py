@@ -3,36 +3,10 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from small_cases import make_organ
+from small_cases import make_organ, write_series
 
 from FewShotSegmentLib import InputError
 from FewShotSegmentLib.images import read_volume
-
-
-def write_series(folder, array, uid="1.2.826.0.1.3680043.2.1125.1", modality="CT", spacing=2.0, shift=0.0, prefix="a"):
-    """A minimal series, one file per slice, with positions along z (and `shift` mm sideways per slice)."""
-    folder.mkdir(exist_ok=True)
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for z, pixels in enumerate(array):
-        image = sitk.GetImageFromArray(pixels)
-        image.SetSpacing((0.8, 0.8))
-        tags = {
-            "0008|0060": modality,
-            "0008|103e": f"series {prefix}",
-            "0020|000e": uid,
-            "0020|000d": "1.2.826.0.1.3680043.2.1125.9",
-            "0008|0018": f"{uid}.{z + 1}",
-            "0020|0013": str(z + 1),
-            "0020|0032": f"{-20 + z * shift}\\-15\\{100 + z * spacing}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0018|0050": str(spacing),
-        }
-        for key, value in tags.items():
-            image.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{prefix}{len(array) - z:03}.dcm"))  # names in another order than positions
-        writer.Execute(image)
-    return folder
 
 
 @pytest.fixture
