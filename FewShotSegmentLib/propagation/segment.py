@@ -70,14 +70,23 @@ class SegmentTask:
         """Runs that leave slice `index` in this direction."""
         return [run for run in self.runs if run.anchor == index and run.direction == direction]
 
-    def anchor_entry(self, index: int) -> MemoryEntry | None:
-        """What anchor `index` is remembered as, if it was remembered already."""
-        return self._remembered.get(index)
+    def anchor_mask(self, index: int, device: torch.device) -> Tensor:
+        """Mask of anchor `index` as the network sees it, [1, 1, h, w], 0 to 1."""
+        return self._volume.mask_to_grid(self.anchors[index], device)
 
-    def start(self, run: Run, entry: MemoryEntry, mask: Tensor) -> None:
-        """Set out on a run from its anchor's memory entry and its mask [1, 1, h, w]."""
-        self._remembered[run.anchor] = entry
-        self._under_way.append(RunState(run, RunMemory(entry, self._settings.recent_slices), mask))
+    def remembers(self, index: int) -> bool:
+        """Whether anchor `index` has been remembered; once is enough for both directions."""
+        return index in self._remembered
+
+    def remember(self, index: int, entry: MemoryEntry) -> None:
+        """Keep what anchor `index` is remembered as."""
+        self._remembered[index] = entry
+
+    def set_out(self, index: int, direction: int, device: torch.device) -> None:
+        """Begin the runs that leave anchor `index` in this direction; it must have been remembered."""
+        for run in self.starts_at(index, direction):
+            memory = RunMemory(self._remembered[index], self._settings.recent_slices)
+            self._under_way.append(RunState(run, memory, self.anchor_mask(index, device)))
 
     def due(self, index: int) -> RunState | None:
         """The run that visits slice `index` now, if one is still under way (runs of one direction never overlap)."""

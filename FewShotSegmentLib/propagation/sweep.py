@@ -7,13 +7,13 @@ keeping the features of a whole volume.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from ..errors import Cancelled
-from ..networks import Propagator, SliceFeatures
+from ..networks import MemoryEntry, Propagator, SliceFeatures
 from ..preprocessing import NormalisedVolume
 from ..progress import Progress
 from ..settings import Settings
@@ -82,69 +82,49 @@ class Sweep:
         """All that happens on one slice: runs under way are carried on, new ones set out."""
         due = [(task, state) for task in self._tasks if (state := task.due(index)) is not None]
         starting = [task for task in self._tasks if task.starts_at(index, direction)]
-        needs_features = [task for task in starting if task.anchor_entry(index) is None]
-        if due or needs_features:
+        to_remember = [task for task in starting if not task.remembers(index)]
+        if due or to_remember:
             start = time.perf_counter()
             image, features = store.get(index)
-            share = (time.perf_counter() - start) / (len(due) + len(needs_features))
-            for task in [task for task, _ in due] + needs_features:
-                task.seconds += share
-            for chunk in _chunks(due, self._segments_per_call):
-                self._carry_on(index, chunk, image, features)
-            for task in needs_features:
-                self._set_out(index, direction, task, image, features)
+            _share_time([task for task, _ in due] + to_remember, start)
+            for position in range(0, len(due), self._segments_per_call):
+                self._carry_on(index, due[position : position + self._segments_per_call], image, features)
+            for task in to_remember:
+                start = time.perf_counter()
+                mask = task.anchor_mask(index, self._device)
+                task.remember(index, self._network.remember(image, features, mask))
+                _share_time([task], start)
         for task in starting:
-            if task not in needs_features:
-                self._set_out(index, direction, task, None, None)
-
-    def _set_out(
-        self, index: int, direction: int, task: SegmentTask, image: Tensor | None, features: SliceFeatures | None
-    ) -> None:
-        """Start a segment's run from its anchor; the anchor is encoded and remembered once for both directions."""
-        start = time.perf_counter()
-        mask = self._volume.mask_to_grid(task.anchors[index], self._device)
-        entry = task.anchor_entry(index)
-        if entry is None:
-            assert image is not None and features is not None
-            entry = self._network.remember(image, features, mask)
-        for run in task.starts_at(index, direction):
-            task.start(run, entry, mask)
-        task.seconds += time.perf_counter() - start
+            task.set_out(index, direction, self._device)
 
     def _carry_on(
         self, index: int, chunk: list[tuple[SegmentTask, RunState]], image: Tensor, features: SliceFeatures
     ) -> None:
         """Read, decode and remember one slice for some segments."""
         start = time.perf_counter()
-        states = [state for _, state in chunk]
         for batch in _same_length(chunk):
             states = [state for _, state in batch]
             readout = self._network.read(features, stack_entries([state.memory.entries() for state in states]))
             logits, _ = self._network.decode(features, readout, stack_priors(states))
             going_on = []
             for (task, state), own in zip(batch, logits.split(1), strict=True):
-                planned = abs(state.run.last - index)
-                goes_on = task.settle(state, index, own)
-                self._done += 1 + (0 if goes_on else planned)
-                if goes_on:
+                if task.settle(state, index, own):
                     state.prior = own.sigmoid()
                     going_on.append(state)
+                    self._done += 1
+                else:  # the slices that this run will not visit any more are done too
+                    self._done += 1 + abs(state.run.last - index)
             if going_on:
                 entries = self._network.remember(image, features, stack_priors(going_on))
-                for position, state in enumerate(going_on):
-                    state.memory.add(type(entries)(*(_row(part, position) for part in entries)))
-        share = (time.perf_counter() - start) / len(chunk)
-        for task, _ in chunk:
-            task.seconds += share
+                for state, *parts in zip(going_on, *(part.split(1) for part in entries), strict=True):
+                    state.memory.add(MemoryEntry(*parts))
+        _share_time([task for task, _ in chunk], start)
 
 
-def _row(part: Tensor, position: int) -> Tensor:
-    return part if part.shape[0] == 1 else part[position : position + 1]
-
-
-def _chunks(due: list[tuple[SegmentTask, RunState]], size: int) -> Iterator[list[tuple[SegmentTask, RunState]]]:
-    for start in range(0, len(due), size):
-        yield due[start : start + size]
+def _share_time(tasks: list[SegmentTask], start: float) -> None:
+    """Put the time since `start` down to these segments, in equal shares."""
+    for task in tasks:
+        task.seconds += (time.perf_counter() - start) / len(tasks)
 
 
 def _same_length(chunk: list[tuple[SegmentTask, RunState]]) -> list[list[tuple[SegmentTask, RunState]]]:

@@ -75,6 +75,19 @@ def test_segments_do_not_change_each_other(engine, organ):
     assert list(both) == ["a", "b"]
 
 
+def test_segments_decoded_together_as_on_an_accelerator(engine, organ, monkeypatch):
+    """Batches may round otherwise in the last bits, hence not exactly."""
+    from FewShotSegmentLib import engine as module
+
+    segments = {"a": organ.anchors(7), "b": organ.anchors(4, 10), "c": {9: np.roll(organ.mask[9], 9, axis=1)}}
+    one_by_one = engine.propagate_segments(organ.image, segments, modality="ct")
+    sweep = module.Sweep
+    monkeypatch.setattr(module, "Sweep", lambda *arguments: sweep(*arguments[:-1], 8))
+    for name, result in engine.propagate_segments(organ.image, segments, modality="ct").items():
+        np.testing.assert_allclose(result.probability, one_by_one[name].probability, rtol=0, atol=1e-3)
+        assert result.anchors == one_by_one[name].anchors
+
+
 def test_the_range_bounds_the_result(engine, organ):
     result = engine.propagate(organ.image, organ.anchors(7), modality="ct", slice_range=(6, 9))
     assert result.slices == (6, 7, 8, 9)
