@@ -49,9 +49,14 @@ def find_anchors(mask: NDArray[np.bool_], acquisition_axis: int, axis: int | Non
     if occupied[0].size == 0:
         raise InputError(f"{whose} is annotated on no slice; draw it on at least one.")
     notes = []
+    flat = _flat_axes(occupied)
     if axis is None:
-        axis, note = _find_axis(mask, occupied, acquisition_axis, whose)
+        axis, note = _find_axis(mask, occupied, flat, acquisition_axis, whose)
         notes += [note] if note else []
+    elif flat and axis not in flat:
+        raise InputError(
+            f"{whose} is drawn across {AXIS_WORDS[flat[0]]}, not across {AXIS_WORDS[axis]}; leave out --axis."
+        )
     stack = np.moveaxis(mask, axis, 0)
     masks = {int(i): stack[i].copy() for i in occupied[axis]}
     parts = _separate_parts(masks)
@@ -64,13 +69,9 @@ def find_anchors(mask: NDArray[np.bool_], acquisition_axis: int, axis: int | Non
 
 
 def _find_axis(
-    mask: NDArray[np.bool_], occupied: list[NDArray[np.int64]], acquisition_axis: int, whose: str
+    mask: NDArray[np.bool_], occupied: list[NDArray[np.int64]], flat: list[int], acquisition_axis: int, whose: str
 ) -> tuple[int, str | None]:
-    """The axis on which an annotation is flat, and what has to be said about it."""
-    stacks = [_longest_stack(indices) for indices in occupied]
-    flat = [
-        a for a in range(3) if stacks[a] == 1 or stacks[a] <= _SLAB * min(s for b, s in enumerate(stacks) if b != a)
-    ]
+    """The axis to carry an annotation along, and what has to be said about it."""
     if len(flat) == 1:
         return flat[0], None
     if flat:  # a line or a dot: flat on several axes
@@ -85,6 +86,13 @@ def _find_axis(
         f"{whose} is annotated on neighbouring slices in all directions; all {occupied[acquisition_axis].size} of them "
         f"across {AXIS_WORDS[acquisition_axis]} are taken as annotated."
     )
+
+
+def _flat_axes(occupied: list[NDArray[np.int64]]) -> list[int]:
+    """Axes on which an annotation is flat: one as a rule, none for a blob, several for a line or a dot."""
+    stacks = [_longest_stack(indices) for indices in occupied]
+    others = [min(s for b, s in enumerate(stacks) if b != a) for a in range(3)]
+    return [a for a in range(3) if stacks[a] == 1 or stacks[a] <= _SLAB * others[a]]
 
 
 def _longest_stack(indices: NDArray[np.int64]) -> int:

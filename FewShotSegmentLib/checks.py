@@ -64,7 +64,12 @@ def check_range(slice_range: tuple[int, int] | None, count: int) -> tuple[int, i
     """First and last slice that may be visited, both included; raises InputError."""
     if slice_range is None:
         return 0, count - 1
-    first, last = (operator.index(i) for i in slice_range)
+    try:
+        first, last = (operator.index(i) for i in slice_range)
+    except (TypeError, ValueError):
+        raise InputError(f"The range of slices is {slice_range!r}; it must be (first, last), both included.") from None
+    if first > last:
+        raise InputError(f"The range of slices {first}:{last} runs backwards; give the lower slice first.")
     if not 0 <= first <= last < count:
         raise InputError(f"Slices {first} to {last} do not lie within the volume's slices 0 to {count - 1}.")
     return first, last
@@ -87,8 +92,13 @@ def check_anchors(
     """
     whose = f" of {name}" if name else ""
     checked: dict[int, NDArray[np.bool_]] = {}
+    if not isinstance(anchors, Mapping):
+        raise InputError(f"The annotation{whose} must be given as {{slice index: mask}}.")
     for key, value in anchors.items():
-        index = operator.index(key)
+        try:
+            index = operator.index(key)
+        except TypeError:
+            raise InputError(f"The annotated slice{whose} is {key!r}; it must be a whole number.") from None
         mask = np.asarray(value)
         if not 0 <= index < count:
             raise InputError(

@@ -14,7 +14,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 T = TypeVar("T")
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str | torch.device) -> torch.device:
     """The device of that name; "auto" is CUDA where there is one, else the CPU.
 
     "auto" never takes "mps": nobody has measured these networks there yet.
@@ -22,6 +22,7 @@ def resolve_device(name: str) -> torch.device:
     Raises:
         DeviceError: it is not there, or there is no device of that name.
     """
+    name = str(name)
     if name not in DEVICES and not name.startswith("cuda:"):
         raise DeviceError(f"There is no device “{name}”; use one of {', '.join(DEVICES)}.")
     if name == "auto":

@@ -54,10 +54,10 @@ class Engine:
     @classmethod
     def load(
         cls,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         *,
         weights: str | None = None,
-        weights_folder: Path | None = None,
+        weights_folder: str | Path | None = None,
         settings: Settings | None = None,
     ) -> Engine:
         """Load the bundled weights, after checking their checksum.
@@ -76,7 +76,7 @@ class Engine:
         """
         keep_freed_memory()
         where = resolve_device(device)
-        info = find_weights(weights, weights_folder)
+        info = find_weights(weights, Path(weights_folder) if weights_folder else None)
         network = Propagator()
         network.load_state_dict(load_state(info))
         return cls(network, where, info, settings)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .anchors import Anchors, find_anchors
-from .errors import InputError
+from .errors import InputError, OutputError
 from .images import (
     Annotation,
     Segment,
@@ -121,7 +121,9 @@ class PropagateJob:
         inputs = [self.volume, self.annotation]
         outputs = [check_output(self.output, self.force, inputs, (SEGMENTATION, *LABELMAPS))]
         if self.confidence is not None:
-            outputs.append(check_output(self.confidence, self.force, [*inputs, self.output], LABELMAPS))
+            if self.confidence.resolve() == self.output.resolve():
+                raise OutputError(f"{self.output} cannot be both the result and the confidence; name two files.")
+            outputs.append(check_output(self.confidence, self.force, inputs, LABELMAPS))
         return outputs
 
     def _find_anchors(

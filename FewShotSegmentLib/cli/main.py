@@ -12,15 +12,24 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 from ..errors import Cancelled, FewShotError
 from ..version import __version__
 from . import propagate
+from .terminal import own_words_only
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, as for any other input."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"fewshotsegment: {message[0].upper()}{message[1:]} (see {self.prog} --help).\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fewshotsegment", description="Annotate one slice of an organ, get the volume.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"fewshotsegment {__version__}")
@@ -31,23 +40,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    _speak_utf8()
     # Threads that wait for each other by spinning make a busy machine 3 times slower (20 s became 6 s with other
     # programs on both of 2 cores); this is read when torch is imported, which has not happened yet.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = build_parser().parse_args(_join_slices(given))
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        options.run(options)
-    except (KeyboardInterrupt, Cancelled):
-        print(f"\nfewshotsegment: {Cancelled()}", file=sys.stderr)
-        return 130
-    except FewShotError as error:
-        print(f"fewshotsegment: {error}", file=sys.stderr)
-        return 2
-    except MemoryError:
-        print("fewshotsegment: There is not enough memory for this volume; close other programs.", file=sys.stderr)
-        return 2
+    with own_words_only() as say:
+        try:
+            options.run(options)
+        except (KeyboardInterrupt, Cancelled):
+            say(f"fewshotsegment: {Cancelled()}")
+            return 130
+        except FewShotError as error:
+            say(f"fewshotsegment: {error}")
+            return 2
+        except MemoryError:
+            say("fewshotsegment: There is not enough memory for this volume; close other programs.")
+            return 2
     return 0
 
 
@@ -56,12 +66,13 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _speak_utf8() -> None:
-    """Segment names may be of any alphabet; a terminal that cannot show them must not end the run."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="replace")
+def _join_slices(arguments: Sequence[str]) -> list[str]:
+    """`--slices -1:3` as one word: argparse takes a value that begins with a minus for an option."""
+    joined = list(arguments)
+    if "--slices" in joined[:-1]:
+        at = joined.index("--slices")
+        joined[at : at + 2] = [f"--slices={joined[at + 1]}"]
+    return joined
 
 
 if __name__ == "__main__":

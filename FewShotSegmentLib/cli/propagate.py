@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import InputError
 from ..job import PropagateJob
 from ..progress import Progress
+from .terminal import say, tell
 
 
 def add_parser(commands: Any) -> None:
@@ -57,9 +58,6 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    import SimpleITK as sitk  # noqa: N813, PLC0415
-
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # its warnings name C++ files, not what a user could mend
     job = PropagateJob(
         volume=options.volume,
         annotation=options.annotation,
@@ -73,15 +71,16 @@ def run(options: argparse.Namespace) -> None:
         force=options.force,
         series=options.series,
     )
-    with _progress_bar(shown=not options.quiet and sys.stderr.isatty()) as progress:
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    with _progress_bar(shown=on_terminal and not options.quiet) as progress:
         report = job.run(progress)
     if not options.quiet:
         for note in report["notes"]:
-            print(f"Note: {note}", file=sys.stderr)
+            say(f"Note: {note}")
     if options.json:
-        print(json.dumps(report, ensure_ascii=False))
+        tell(json.dumps(report))
     elif not options.quiet:
-        _print_table(report)
+        tell(_table(report))
 
 
 def _parse_slices(text: str | None) -> tuple[int, int] | None:
@@ -111,16 +110,17 @@ def _progress_bar(shown: bool) -> Iterator[Progress | None]:
         yield progress
 
 
-def _print_table(report: dict[str, Any]) -> None:
+def _table(report: dict[str, Any]) -> str:
     """What was found, a line per segment."""
     width = max(len("segment"), *(len(s["name"]) for s in report["segments"]))
-    print(f"{'segment':{width}}  annotated  found on slices       ml  confidence")
+    lines = [f"{'segment':{width}}  annotated  found on slices       ml  confidence"]
     for s in report["segments"]:
         anchors = ", ".join(str(a) for a in s["anchors"][:3]) + (" …" if len(s["anchors"]) > 3 else "")
         span = f"{s['first_slice']}–{s['last_slice']} ({s['slices_found']})"
         mean = sum(s["slice_confidence"].values()) / len(s["slice_confidence"])
-        print(f"{s['name']:{width}}  {anchors:>9}  {span:>15}  {s['ml']:>7.1f}  {mean:>10.2f}")
-    print(
+        lines.append(f"{s['name']:{width}}  {anchors:>9}  {span:>15}  {s['ml']:>7.1f}  {mean:>10.2f}")
+    lines.append(
         f"{report['output']} written in {report['seconds']:.1f} s on {report['device']} "
         f"with {report['weights']['name']}"
     )
+    return "\n".join(lines)

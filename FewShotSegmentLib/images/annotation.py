@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .geometry import Geometry, place_on_grid
 from .seg_nrrd import is_seg_nrrd, read_seg_nrrd
-from .volume import as_3d, read_image
+from .volume import as_3d, is_folder, read_image
 
-_MOST_LABELS = 1000
-"""More different values than this are an image that was given in the annotation's place."""
+_MANY_LABELS = 30
+"""More values than this on nearly every slice of every axis are an image: annotated slices leave most slices empty."""
+
+_LARGEST_LABEL = 2**32 - 1
+"""The most that the file formats keep."""
 
 _COLORS = (
     (0.50, 0.68, 0.50),
@@ -98,12 +101,9 @@ def read_annotation(path: str | Path, geometry: Geometry | None = None) -> Annot
         GeometryError: it does not lie on that grid's voxels.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    if path.is_file() and is_seg_nrrd(path):
-        annotation = _read_segments(path, geometry)
-    else:
-        annotation = _read_labels(path, geometry)
+    if is_folder(path):
+        raise InputError(f"{path} is a folder; give the annotation's file.")
+    annotation = (_read_segments if is_seg_nrrd(path) else _read_labels)(path, geometry)
     if not annotation.segments:
         raise InputError(f"The annotation {path.name} is empty; draw the structure on at least one slice.")
     return annotation
@@ -120,13 +120,21 @@ def _read_segments(path: Path, geometry: Geometry | None) -> Annotation:
     segments = []
     for number, fields in enumerate(content.segments):
         try:
-            layer, value = layers[int(fields.get("Layer", 0))], int(fields.get("LabelValue", 1))
-            color = tuple(float(c) for c in fields["Color"].split()) if "Color" in fields else _COLORS[number % 10]
+            layer, value = layers[max(0, int(fields.get("Layer", 0)))], int(fields.get("LabelValue", 1))
+            red, green, blue = (
+                (float(c) for c in fields["Color"].split()) if "Color" in fields else _COLORS[number % 10]
+            )
         except (ValueError, IndexError) as error:
             raise InputError(f"Segment {number + 1} of {path.name} cannot be read; the file may be damaged.") from error
         name = fields.get("Name") or fields.get("ID") or f"Segment_{number + 1}"
-        segments.append(Segment(name, (color[0], color[1], color[2]), number + 1, fields, layer, value))
+        segments.append(Segment(name, (red, green, blue), number + 1, fields, layer, value))
     return Annotation(segments, grid, content.fields, path)
+
+
+def _is_everywhere(labels: NDArray[np.generic]) -> bool:
+    """Whether nearly all slices of all axes have something on them."""
+    others = ((1, 2), (0, 2), (0, 1))
+    return all((labels != 0).any(axis=axes).mean() > 0.9 for axes in others)
 
 
 def _read_labels(path: Path, geometry: Geometry | None) -> Annotation:
@@ -134,19 +142,16 @@ def _read_labels(path: Path, geometry: Geometry | None) -> Annotation:
     own = Geometry.of_image(image)
     array = sitk.GetArrayFromImage(image)
     values = np.unique(array)
+    instead = "; give the annotation, not the image."
+    if not np.isfinite(values).all() or not np.array_equal(values, np.rint(values)):
+        raise InputError(f"{path.name} has values that are no whole numbers, so it is not a labelmap{instead}")
+    if values[0] < 0 or values[-1] > _LARGEST_LABEL:
+        raise InputError(f"{path.name} has values of {values[0]:g} to {values[-1]:g}, so it is not a labelmap{instead}")
     if array.dtype.kind == "f":
-        if not np.array_equal(values, np.rint(values)):
-            raise InputError(
-                f"{path.name} has fractional values, so it is not a labelmap; was the image given instead?"
-            )
-        array = array.astype(np.int32)
-    if values[0] < 0:
-        raise InputError(f"{path.name} has negative values, so it is not a labelmap; was the image given instead?")
+        array = array.astype(np.int64)
     labels = [int(v) for v in values if v]
-    if len(labels) > _MOST_LABELS:
-        raise InputError(
-            f"{path.name} has {len(labels)} different values; was the image given in the annotation's place?"
-        )
+    if len(labels) > _MANY_LABELS and _is_everywhere(array):
+        raise InputError(f"{path.name} has {len(labels)} different values all over the volume{instead}")
     grid = geometry or own
     layer = place_on_grid(array, own, grid, f"The annotation {path.name}")
     segments = [Segment(f"Segment_{v}", _COLORS[(v - 1) % 10], v, {}, layer, v) for v in labels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError
+
+_SLICE = re.compile(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.[24]\0")
+"""SOP class of CT and MR images."""
 
 _POSITION, _ORIENTATION, _MODALITY, _DESCRIPTION = "0020|0032", "0020|0037", "0008|0060", "0008|103e"
 
@@ -23,15 +27,27 @@ def read_series(folder: Path, series: str | None = None) -> tuple[Any, str | Non
     Raises:
         InputError: no series, several and none chosen, or slices that are not evenly spaced.
     """
+    try:
+        files = [path for path in sorted(folder.iterdir()) if path.is_file() and is_dicom(path)]
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be opened: {error.strerror}.") from error
     uids = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if not uids:
-        raise InputError(f"There are no DICOM images in the folder {folder}.")
+        raise InputError(f"There are no DICOM images in the folder {folder} (its subfolders are not searched).")
+    names_of = sitk.ImageSeriesReader.GetGDCMSeriesFileNames
+    listed = {Path(name).name for uid in uids for name in names_of(str(folder), uid)}
+    for path in files:
+        if path.name not in listed and _is_slice(path):
+            # the series reader leaves it out without a word, and the volume would end a slice early
+            raise InputError(f"The DICOM file {path.name} is damaged or not complete; get it again.")
     if series is not None and series not in uids:
         raise InputError(f"There is no series {series} in {folder}; there are: {', '.join(uids)}.")
     if series is None and len(uids) > 1:
-        listed = "; ".join(_describe(folder, uid) for uid in uids)
-        raise InputError(f"The folder {folder} holds {len(uids)} DICOM series; choose one with --series UID: {listed}.")
-    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series or uids[0])
+        described = "; ".join(_describe(folder, uid) for uid in uids)
+        raise InputError(
+            f"The folder {folder} holds {len(uids)} DICOM series; choose one with --series UID: {described}."
+        )
+    names = names_of(str(folder), series or uids[0])
     tags = [_read_tags(name) for name in names]
     if len(names) > 1:
         _check_positions(tags)
@@ -42,6 +58,18 @@ def read_series(folder: Path, series: str | None = None) -> tuple[Any, str | Non
     except RuntimeError as error:
         raise InputError(f"The DICOM files in {folder} cannot be read as one volume; a file may be damaged.") from error
     return image, {"CT": "ct", "MR": "mr"}.get(tags[0].get(_MODALITY, ""))
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do; raises OSError if it cannot be opened."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _is_slice(path: Path) -> bool:
+    """Whether a DICOM file says of itself that it is a CT or MR image (and no report, index or segmentation)."""
+    with path.open("rb") as file:
+        return _SLICE.search(file.read(4096)) is not None
 
 
 def _read_tags(name: str) -> dict[str, str]:

@@ -110,7 +110,10 @@ def place_on_grid(array: NDArray[np.generic], own: Geometry, grid: Geometry, wha
         slice(max(0, -s), max(0, min(n, g - s))) for s, n, g in zip(start, moved.shape, grid.shape, strict=True)
     )
     if np.count_nonzero(moved) != np.count_nonzero(moved[inside]):
-        raise GeometryError(f"{what} reaches beyond the volume's edge; it seems to belong to another volume.")
+        raise GeometryError(
+            f"{what} is drawn beyond the volume's edge (its grid reaches {_largest_offset(own, grid):.3g} mm past it); "
+            "it seems to belong to another volume."
+        )
     out = np.zeros(grid.shape, array.dtype)
     target = tuple(slice(s + i.start, s + max(i.start, i.stop)) for s, i in zip(start, inside, strict=True))
     out[target] = moved[inside]

@@ -16,6 +16,9 @@ def is_whole(path: Path) -> bool:
     """Whether a .nii or .nii.gz holds all the voxels that its header promises (and, compressed, its checksum fits).
 
     Files of other kinds pass: their readers notice.
+
+    Raises:
+        OSError: the file cannot be opened.
     """
     name = path.name.lower()
     if not name.endswith((".nii", ".nii.gz")):
@@ -29,7 +32,7 @@ def is_whole(path: Path) -> bool:
             there = len(header)
             while chunk := file.read(_CHUNK):
                 there += len(chunk)
-    except (OSError, EOFError, zlib.error):
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         return False
     return there >= _promised_bytes(header)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from .annotation import Segment
 from .geometry import Geometry
+from .nifti import is_whole
 from .seg_nrrd import SegNrrd, write_seg_nrrd
 
 SEGMENTATION = ".seg.nrrd"
@@ -31,7 +33,7 @@ class Found:
     Attributes:
         segment: what was annotated: name, colour, label and header fields.
         mask: bool [z, y, x].
-        anchors: bool [z, y, x]-indexable selection of annotated slices: (axis, indices).
+        anchors: (array axis, indices of the annotated slices along it).
     """
 
     segment: Segment
@@ -52,19 +54,28 @@ def check_output(path: str | Path, force: bool, inputs: Sequence[Path], kinds: S
         OutputError: unknown kind, no such folder, not writable, or something is there already.
     """
     path = Path(path)
-    if not path.name.lower().endswith(tuple(kinds)):
-        raise OutputError(f"{path.name} has no known ending; use one of {', '.join(kinds)}.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}; make it first or write elsewhere.")
-    if any(path.resolve() == given.resolve() for given in inputs):
-        raise OutputError(f"{path} is one of the inputs, which are never overwritten; write to another file.")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; give the name of a file.")
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists already; choose another name, or allow it with --force.")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"Nothing can be written to the folder {path.parent.resolve()}; choose another one.")
-    return path
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; give the name of a file in it.")
+        if not _has_ending(path, kinds):
+            raise OutputError(f"{path.name} has no known ending; use one of {', '.join(kinds)}.")
+        if not path.parent.is_dir():
+            raise OutputError(f"There is no folder {path.parent}; make it first or write elsewhere.")
+        if any(path.resolve() == given.resolve() for given in inputs):
+            raise OutputError(f"{path} is one of the inputs, which are never overwritten; write to another file.")
+        if os.path.lexists(path) and not force:
+            raise OutputError(f"{path} exists already; choose another name, or allow it with --force.")
+        if not os.access(path.resolve().parent, os.W_OK):
+            raise OutputError(f"Nothing can be written to the folder {path.resolve().parent}; choose another one.")
+    except OSError as error:  # a name too long, a folder that may not be searched
+        raise OutputError(f"{path} cannot be written: {error.strerror}; write elsewhere.") from error
+    return path.resolve()  # a link keeps pointing where it did
+
+
+def _has_ending(path: Path, kinds: Sequence[str]) -> bool:
+    """Whether a name ends in one of these; `.seg.nrrd` is no `.nrrd`, since Slicer reads it as a segmentation."""
+    name = path.name.lower()
+    return name.endswith(tuple(kinds)) and (SEGMENTATION in kinds or not name.endswith(SEGMENTATION))
 
 
 @contextmanager
@@ -84,20 +95,46 @@ def all_or_nothing(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        for part, path in zip(temporary, paths, strict=True):
+        for part in temporary:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.chmod(0o666 & ~umask)  # mkstemp makes files that only their owner can read
-            part.replace(path)
+            if not is_whole(part):
+                raise OSError(errno.ENOSPC, "the disk is full")  # ITK writes what fits of a NIfTI, and says nothing
+        _move(temporary, paths)
     except OSError as error:
-        raise OutputError(
-            f"The result cannot be written to {paths[0].parent.resolve()}: {error.strerror or error}."
-        ) from error
+        raise OutputError(f"The result cannot be written to {_folders(paths)}: {error.strerror or error}.") from error
     except RuntimeError as error:  # SimpleITK's writers
-        raise OutputError(f"The result cannot be written to {paths[0].parent.resolve()}; is the disk full?") from error
+        raise OutputError(f"The result cannot be written to {_folders(paths)}; is the disk full?") from error
     finally:
         for part in temporary:
             part.unlink(missing_ok=True)
+
+
+def _move(parts: Sequence[Path], paths: Sequence[Path]) -> None:
+    """Give all files their final names; if one cannot have it, what was there before comes back."""
+    if len(paths) == 1:
+        parts[0].replace(paths[0])  # one step: at any moment the old file or the new one is there
+        return
+    moved: list[tuple[Path, Path | None]] = []
+    try:
+        for part, path in zip(parts, paths, strict=True):
+            old = path.rename(part.with_name(f"{part.name}.old")) if path.exists() else None
+            moved.append((path, old))
+            part.replace(path)
+    except BaseException:
+        for path, old in moved:
+            path.unlink(missing_ok=True)
+            if old:
+                old.replace(path)
+        raise
+    for _, old in moved:
+        if old:
+            old.unlink()
+
+
+def _folders(paths: Sequence[Path]) -> str:
+    return " and ".join(dict.fromkeys(str(path.parent) for path in paths))
 
 
 def write_segmentation(
@@ -198,9 +235,8 @@ def _labelmap(found: Sequence[Found], geometry: Geometry) -> tuple[NDArray[np.ge
     labels = np.zeros(geometry.shape, np.uint8 if highest < 256 else np.uint16 if highest < 65536 else np.uint32)
     notes = []
     for number, item in enumerate(found):
-        covered = labels[item.mask]
         for earlier in found[:number]:
-            overlap = int(np.count_nonzero(covered == earlier.segment.label))
+            overlap = int(np.count_nonzero(earlier.mask & item.mask))
             if overlap:
                 notes.append(
                     f"{earlier.segment.name} and {item.segment.name} overlap in {overlap} voxels; in the labelmap "

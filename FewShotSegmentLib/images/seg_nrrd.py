@@ -153,4 +153,6 @@ def _geometry(header: Mapping[str, Any], shape: tuple[int, ...], path: Path) -> 
     matrix = np.eye(4)
     matrix[:3, :3] = np.array([np.asarray(d, float) for d in directions][-3:]).T
     matrix[:3, 3] = np.asarray(origin, float)
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
+        raise InputError(f"The segmentation {path.name} does not say where it lies; save it again in Slicer.")
     return Geometry((shape[0], shape[1], shape[2]), np.diag([*signs, 1]) @ matrix)

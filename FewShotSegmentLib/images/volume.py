@@ -11,7 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .dicom import read_series
+from .dicom import is_dicom, read_series
 from .geometry import Geometry
 from .nifti import is_whole
 
@@ -46,10 +46,8 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
         InputError: missing, unreadable, not an image, or not one volume of three dimensions.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file or folder {path}.")
     modality = None
-    if path.is_dir():
+    if is_folder(path):
         image, modality = read_series(path, series)
     else:
         image = read_image(path, "volume")
@@ -60,12 +58,12 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
 
 def read_image(path: Path, what: str) -> Any:
     """A file as a SimpleITK image; raises InputError with one sentence."""
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
-    if not is_whole(path):
-        raise InputError(f"{path.name} is damaged or not complete (cut short while copying?); get the {what} again.")
     try:
-        return sitk.ReadImage(str(path))
+        if not is_whole(path):
+            raise InputError(
+                f"{path.name} is damaged or not complete (cut short while copying?); get the {what} again."
+            )
+        image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         if "orthonormal" in str(error):
             raise InputError(
@@ -76,6 +74,21 @@ def read_image(path: Path, what: str) -> Any:
         raise InputError(
             f"{path.name} cannot be read as an image; the {what} must be {READABLE}, and the file must be whole."
         ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
+    if image.GetDimension() == 3 and image.GetSize()[2] == 1 and is_dicom(path):
+        raise InputError(f"{path.name} is one slice of a DICOM series; give the folder that it lies in.")
+    return image
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; raises InputError if it is nothing at all or cannot be looked at."""
+    try:
+        if not path.exists():
+            raise InputError(f"There is no file or folder {path}.")
+        return path.is_dir()
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened: {error.strerror}.") from error
 
 
 def as_3d(image: Any, path: Path) -> Any:

@@ -92,7 +92,7 @@ def _intensity_range(
         for _, block in _blocks(slices):
             if not bool(torch.isfinite(block).all()):
                 raise InputError(
-                    "The volume has values that are not numbers (NaN or infinite); fill them before segmenting."
+                    "The volume has values that are no numbers (NaN, infinite or over 1e38); fill them first."
                 )
     step = max(1, slices.size // _QUANTILE_SAMPLES)
     sample = slices.reshape(-1)[::step] if slices.flags.c_contiguous else _strided_sample(slices, step)
@@ -136,7 +136,9 @@ def _grid_size(rows_columns: tuple[int, ...], pixel_size: tuple[float, float], l
 def _blocks(slices: NDArray[np.generic]) -> Iterator[tuple[int, Tensor]]:
     """Consecutive slices as float32 copies: (index of the first, [n, row, column])."""
     for start in range(0, len(slices), _BLOCK):
-        yield start, torch.from_numpy(slices[start : start + _BLOCK].astype(np.float32))
+        with np.errstate(over="ignore"):  # becomes infinite, which is looked for
+            block = slices[start : start + _BLOCK].astype(np.float32)
+        yield start, torch.from_numpy(block)
 
 
 def _resample(block: Tensor, size: tuple[int, int]) -> Tensor:

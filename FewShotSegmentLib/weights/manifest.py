@@ -19,9 +19,9 @@ class WeightsInfo:
     Attributes:
         name: what it is called.
         path: the file.
-        network: name of the network that it fits.
+        network: name of the network that it fits; so far there is one, the propagator.
         sha256: checksum of the file, hexadecimal.
-        size: bytes.
+        size: bytes, for whoever fetches or shows it; `sha256` is what is checked.
         licence: SPDX identifier or words.
         training_data: what it was trained on.
         date: day it was made, ISO 8601.

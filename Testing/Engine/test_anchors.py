@@ -43,6 +43,12 @@ def test_two_planes_are_refused_unless_one_is_chosen():
     assert find_anchors(mask, 0, axis=0).axis == 0
 
 
+def test_an_axis_across_which_nothing_was_drawn_is_refused():
+    with pytest.raises(InputError, match=r"drawn across z \(axis 0\), not across y \(axis 1\)"):
+        find_anchors(ellipse(0, 12), 0, axis=1)
+    assert find_anchors(ellipse(0, *range(8, 22)), 0, axis=1).axis == 1  # a blob may be carried along any
+
+
 def test_a_line_says_that_its_plane_cannot_be_told():
     mask = np.zeros(SHAPE, bool)
     mask[10, 5, 20:30] = True

@@ -149,6 +149,10 @@ def bad_annotation(**change):
     return make
 
 
+def swapped(folder, volume, annotation):
+    return [volume, write(folder / "mr.nrrd", np.random.default_rng(0).integers(0, 241, (14, 48, 56)).astype(np.uint8))]
+
+
 def text_file(folder, volume, annotation):
     (folder / "text.nii.gz").write_text("this is not an image")
     return [folder / "text.nii.gz", annotation]
@@ -168,12 +172,12 @@ NAN = np.where(np.arange(14 * 48 * 56).reshape(14, 48, 56) == 99, np.nan, 1.0).a
 
 BAD = {
     "volume missing": (lambda f, v, a: ["nowhere.nii.gz", a], "no file or folder nowhere.nii.gz"),
-    "annotation missing": (lambda f, v, a: [v, "nowhere.nii.gz"], "no file nowhere.nii.gz"),
+    "annotation missing": (lambda f, v, a: [v, "nowhere.nii.gz"], "no file or folder nowhere.nii.gz"),
     "not an image": (text_file, "cannot be read as an image"),
     "cut short": (truncated, "is damaged or not complete"),
     "2D": (bad_volume("flat.nrrd", np.zeros((48, 56), np.int16)), "2 dimensions"),
     "4D": (bad_volume("series.nrrd", np.zeros((3, 14, 48, 56), np.int16)), "a series of 3 volumes"),
-    "NaN": (bad_volume("nan.nrrd", NAN), "NaN or infinite"),
+    "NaN": (bad_volume("nan.nrrd", NAN), "NaN, infinite or over"),
     "constant": (bad_volume("flat.nrrd", np.full((14, 48, 56), 5, np.int16)), "same value everywhere"),
     "shifted": (bad_annotation(origin=(-40.0, 25.4, 300.0)), r"off by up to 0.4 mm"),
     "other spacing": (bad_annotation(spacing=(1.0, 1.0, 2.0)), "voxels of 1 × 1 × 2 mm"),
@@ -189,9 +193,19 @@ BAD = {
     "over the annotation": (lambda f, v, a: [v, a, "-o", a, "--force"], "one of the inputs"),
     "confidence over the result": (
         lambda f, v, a: [v, a, "-o", f / "a.nrrd", "--confidence", f / "a.nrrd"],
-        "inputs|same",
+        "cannot be both the result and the confidence",
     ),
     "unknown device": (lambda f, v, a: [v, a, "--device", "tpu"], "no device “tpu”"),
+    "range backwards": (lambda f, v, a: [v, a, "--slices", "9:5"], "runs backwards"),
+    "range below zero": (lambda f, v, a: [v, a, "--slices", "-1:8"], "do not lie within"),
+    "across another axis": (lambda f, v, a: [v, a, "--axis", "1"], r"drawn across z .axis 0., not across y"),
+    "volume as annotation": (swapped, "different values all over the volume; give the annotation, not the image"),
+    "folder as annotation": (lambda f, v, a: [v, f / "empty"], "is a folder; give the annotation's file"),
+    "result is a folder": (lambda f, v, a: [v, a, "-o", f / "empty"], "is a folder; give the name of a file"),
+    "name too long": (lambda f, v, a: [v, a, "-o", f / ("x" * 300 + ".nrrd")], "name too long"),
+    "confidence as segmentation": (lambda f, v, a: [v, a, "--confidence", f / "c.seg.nrrd"], "no known ending"),
+    "unknown choice": (lambda f, v, a: [v, a, "--axis", "z"], "Argument --axis: invalid choice"),
+    "unknown option": (lambda f, v, a: [v, a, "--slcies", "1:2"], "[Uu]nrecognized arguments: --slcies"),
     "no DICOM": (lambda f, v, a: [f / "empty", a], "no DICOM images"),
 }
 
@@ -205,7 +219,11 @@ def test_bad_input_is_one_sentence_exit_2_and_nothing_written(case, tmp_path, ca
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     if "-o" not in arguments:
         arguments += ["-o", out]
-    assert propagate(*arguments, "--modality", "mr") == 2
+    try:
+        code = propagate(*arguments, "--modality", "mr")
+    except SystemExit as end:  # argparse's way
+        code = end.code
+    assert code == 2
     printed = capfd.readouterr()
     assert printed.out == ""
     lines = printed.err.strip().splitlines()
@@ -298,6 +316,43 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, which):
     assert err.strip() == "fewshotsegment: Cancelled: nothing was written."
     assert out == ""
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.nrrd", "v.nrrd"]
+
+
+def damaged_mha(folder):
+    path = write(folder / "cut.mha", np.zeros((14, 48, 56), np.int16) + np.arange(56, dtype=np.int16))
+    path.write_bytes(path.read_bytes()[:3000])
+    return path
+
+
+def header_without_data(folder):
+    path = write(folder / "lonely.mhd", np.zeros((14, 48, 56), np.int16))
+    path.with_suffix(".raw").unlink()
+    return path
+
+
+def hdf5_junk(folder):
+    path = folder / "junk.nii.gz"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(5000))
+    return path
+
+
+@pytest.mark.parametrize("make", [damaged_mha, header_without_data, hdf5_junk])
+def test_the_libraries_own_messages_do_not_reach_the_user(case, tmp_path, capfd, make):
+    assert propagate(make(tmp_path), case[1], "-o", case[2]) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("fewshotsegment: ")
+
+
+@pytest.mark.parametrize("reader", ["| true", "> /dev/full", "2>&-"])
+@pytest.mark.skipif(os.name == "nt", reason="redirections of a Unix shell")
+def test_nobody_listens(case, reader):
+    volume, annotation, out = case
+    command = f"'{sys.executable}' -m FewShotSegmentLib.cli.main propagate '{volume}' '{annotation}' -o '{out}' "
+    command += f"--modality ct --slices 6:8 --json {reader}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len(read_annotation(out).segments) == 1
 
 
 def test_version_without_waiting_for_torch():

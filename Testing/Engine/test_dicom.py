@@ -30,6 +30,15 @@ def test_a_missing_slice(tmp_path, image):
         read_volume(folder)
 
 
+@pytest.mark.parametrize("name", ["a001.dcm", "a003.dcm", "a006.dcm"])
+def test_a_damaged_slice_at_an_end_or_within(tmp_path, image, name):
+    folder = write_series(tmp_path / "d", image)
+    path = folder / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=f"{name} is damaged or not complete"):
+        read_volume(folder)
+
+
 def test_a_tilted_gantry(tmp_path, image):
     with pytest.raises(InputError, match="tilted gantry"):
         read_volume(write_series(tmp_path / "d", image, shift=0.5))

@@ -1,9 +1,11 @@
 """Reading and writing annotations and results: names, colours, tags, order, geometry and voxels survive."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from small_cases import direction, to_image, write
+from small_cases import direction, to_image, write, write_series
 
 from FewShotSegmentLib import GeometryError, InputError, OutputError
 from FewShotSegmentLib.images import Geometry, check_output, read_annotation, read_volume, write_segmentation
@@ -98,9 +100,12 @@ def test_labelmaps(tmp_path, kind):
     ("values", "words"),
     [
         (np.zeros((4, 5, 6), np.uint8), "is empty"),
-        (np.full((4, 5, 6), 0.5, np.float32), "fractional values"),
-        (np.full((4, 5, 6), -1, np.int16), "negative values"),
-        (np.arange(4000, dtype=np.int16).reshape(10, 20, 20), "4000|3999"),
+        (np.full((4, 5, 6), 0.5, np.float32), "no whole numbers"),
+        (np.full((4, 5, 6), np.nan, np.float32), "no whole numbers"),
+        (np.full((4, 5, 6), np.inf, np.float32), "no whole numbers"),
+        (np.full((4, 5, 6), -1, np.int16), "values of -1 to -1, so it is not a labelmap"),
+        (np.full((4, 5, 6), 2**33, np.int64), "so it is not a labelmap"),
+        (np.arange(4000, dtype=np.int16).reshape(10, 20, 20), "3999 different values all over the volume"),
         (np.zeros((5, 6), np.uint8), "2 dimensions"),
     ],
 )
@@ -189,6 +194,41 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_nifti_that_did_not_fit_is_not_kept(tmp_path):
+    """ITK writes as much of a NIfTI as the disk takes, prints a line and goes on."""
+    with pytest.raises(OutputError, match="disk is full"), all_or_nothing([tmp_path / "a.nii"]) as parts:
+        write(parts[0], np.zeros((9, 9, 9), np.uint8))
+        parts[0].write_bytes(parts[0].read_bytes()[:500])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_files_take_their_names_together_or_not_at_all(tmp_path, monkeypatch):
+    paths = [tmp_path / "a.nrrd", tmp_path / "b.nrrd"]
+    paths[0].write_text("old")
+    replace = Path.replace
+
+    def fails_on_the_second(self, target):
+        if Path(target) == paths[1]:
+            raise OSError(5, "Input/output error")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails_on_the_second)
+    with pytest.raises(OutputError, match="Input/output error"), all_or_nothing(paths) as parts:
+        for part in parts:
+            part.write_text("new")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nrrd"]
+    assert paths[0].read_text() == "old"
+
+
+def test_a_link_keeps_pointing_where_it_did(tmp_path):
+    (tmp_path / "real.nrrd").write_text("old")
+    (tmp_path / "link.nrrd").symlink_to(tmp_path / "real.nrrd")
+    (tmp_path / "dangling.nrrd").symlink_to(tmp_path / "nowhere.nrrd")
+    with pytest.raises(OutputError, match="exists already"):
+        check_output(tmp_path / "dangling.nrrd", False, [], (".nrrd",))
+    assert check_output(tmp_path / "link.nrrd", True, [], (".nrrd",)) == tmp_path / "real.nrrd"
+
+
 def test_where_results_may_go(tmp_path):
     there, volume = tmp_path / "there.seg.nrrd", tmp_path / "volume.nrrd"
     there.touch()
@@ -213,4 +253,30 @@ def test_a_volume_that_was_cut_short_is_noticed(tmp_path, ending, kind):
     assert read_volume(path).array.shape == (12, 20, 20)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     with pytest.raises(InputError, match=f"v{ending} (is damaged|cannot be read)"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [("Segment0_Color:=0.86 0.4 0.31", "Segment0_Color:=1 0"), ("space origin: (-40", "space origin: (nan")],
+)
+def test_odd_headers_are_one_sentence(tmp_path, was, now):
+    path = save(tmp_path / "a.seg.nrrd", segmentation())
+    assert was.encode() in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(was.encode(), now.encode()))
+    with pytest.raises(InputError, match=r"cannot be read|does not say where it lies"):
+        read_annotation(path)
+
+
+def test_a_single_dicom_file_or_a_closed_one(tmp_path, organ, monkeypatch):
+    folder = write_series(tmp_path / "d", organ.image)
+    with pytest.raises(InputError, match="one slice of a DICOM series; give the folder"):
+        read_volume(next(folder.iterdir()))
+    path = write(tmp_path / "v.nii.gz", organ.image)
+
+    def closed(*_arguments, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(InputError, match="cannot be opened: Permission denied"):
         read_volume(path)

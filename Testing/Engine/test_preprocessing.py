@@ -70,7 +70,7 @@ def test_no_contrast_and_no_number():
         normalise(np.random.default_rng(0).integers(1000, 2000, (4, 20, 20)), (1, 1), "ct", SETTINGS)
     holey = make_organ().image.astype(np.float32)
     holey[2, 3, 4] = np.nan
-    with pytest.raises(InputError, match="not numbers"):
+    with pytest.raises(InputError, match="no numbers"):
         normalise(holey, (1, 1), "mr", SETTINGS)
 
 

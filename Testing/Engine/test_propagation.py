@@ -160,7 +160,7 @@ BAD = {
     "complex": (lambda o: dict(volume=o.image + 1j), "real numbers"),
     "empty volume": (lambda o: dict(volume=o.image[:0]), "is empty"),
     "constant": (lambda o: dict(volume=np.zeros_like(o.image)), "same value everywhere"),
-    "NaN": (lambda o: dict(volume=np.where(o.mask, np.nan, o.image)), "not numbers"),
+    "NaN": (lambda o: dict(volume=np.where(o.mask, np.nan, o.image)), "no numbers"),
     "no anchors": (lambda o: dict(anchors={}), "is empty"),
     "empty anchor": (lambda o: dict(anchors={7: o.mask[7] & False}), "is empty"),
     "anchor outside": (lambda o: dict(anchors={99: o.mask[7]}), "slice 99"),
@@ -171,6 +171,10 @@ BAD = {
     "spacing": (lambda o: dict(spacing=(1, 0, 1)), "three positive lengths"),
     "two spacings": (lambda o: dict(spacing=(1, 1)), "three positive lengths"),
     "modality": (lambda o: dict(modality="us"), "must be auto, ct or mr"),
+    "range of three": (lambda o: dict(slice_range=(1, 2, 3)), "must be .first, last."),
+    "range backwards": (lambda o: dict(slice_range=(9, 5)), "runs backwards"),
+    "anchor in words": (lambda o: dict(anchors={"7": o.mask[7]}), "must be a whole number"),
+    "anchors as a list": (lambda o: dict(anchors=[o.mask[7]]), "must be given as"),
     "range": (lambda o: dict(slice_range=(5, 99)), "do not lie within"),
 }
 
