@@ -47,7 +47,7 @@ class Engine:
         self.device = device
         self.weights = weights
         self.network = network.eval().requires_grad_(False).to(device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # a tenth faster on a CPU
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU too
         self.notes: list[str] = []
         self.modality = ("", "")
 
