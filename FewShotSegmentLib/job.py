@@ -93,6 +93,8 @@ class PropagateJob:
             )
             notes += [note for note in engine.notes if note not in notes]
 
+        if self.slices is None:
+            notes += _note_on_ends(chosen, results, volume)
         found = [
             Found(segment, results[key].mask, (anchors.axis, results[key].anchors))
             for key, (segment, anchors) in chosen.items()
@@ -149,6 +151,22 @@ class PropagateJob:
                 f"The annotation {annotation.path.name} is empty; draw the structure on at least one slice."
             )
         return chosen, notes
+
+
+def _note_on_ends(chosen: dict[str, tuple[Segment, Anchors]], results: dict[str, Result], volume: Volume) -> list[str]:
+    """A hint where structures were found from end to end: running on past a structure's end is the likeliest error."""
+    through = []
+    for key, (segment, anchors) in chosen.items():
+        ends = {0, volume.array.shape[anchors.axis] - 1}
+        if ends <= set(results[key].slices) and not ends <= set(anchors.masks):
+            through.append(segment.name)
+    if not through:
+        return []
+    note = (
+        f"Found from the first slice of the volume to the last: {', '.join(through)}. Where a structure ends before, "
+        "annotate another slice near its end or bound it with --slices."
+    )
+    return [note]
 
 
 def _report(segment: Segment, result: Result, volume: Volume) -> dict[str, Any]:

@@ -297,6 +297,19 @@ def wait_for_torch(process):
         time.sleep(0.1)
 
 
+def test_a_structure_found_from_end_to_end_is_pointed_out(tmp_path, capsys):
+    image = np.random.default_rng(0).integers(0, 40, (5, 48, 48)).astype(np.int16)
+    image[:, 16:32, 16:32] += 150
+    labels = np.zeros(image.shape, np.uint8)
+    labels[2, 16:32, 16:32] = 1
+    files = write(tmp_path / "v.nrrd", image), write(tmp_path / "a.nrrd", labels)
+    for extra, said in (((), True), (("--slices", "0:4"), False)):
+        out = tmp_path / f"o{said}.seg.nrrd"
+        assert propagate(*files, "-o", out, "--modality", "mr", "--json", *extra) == 0
+        notes = json.loads(capsys.readouterr().out)["notes"]
+        assert any("from the first slice of the volume to the last: Segment_1" in note for note in notes) is said
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_nothing_behind(tmp_path, which):

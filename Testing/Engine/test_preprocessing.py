@@ -24,7 +24,7 @@ def test_thick_rows_are_stretched_to_square_pixels():
     assert volume.slices.shape[1:] == (64, 64)
 
 
-def test_same_as_the_prototype_did(shared):
+def test_same_as_the_prototype_did():
     """`infer.py` of the prototype: quantile clip, bilinear resampling, z-score over the volume."""
     image = make_organ((6, 70, 90)).image
     v = torch.from_numpy(image.astype(np.float32))
