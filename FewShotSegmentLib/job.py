@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ from .progress import Progress
 from .version import __version__
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .propagation import Result
 
 
@@ -102,8 +105,7 @@ class PropagateJob:
         with all_or_nothing(outputs) as parts:
             notes += write_segmentation(parts[0], found, volume.geometry, annotation.fields)
             if self.confidence is not None:
-                maps = [p for key in chosen if (p := results[key].probability) is not None]
-                write_confidence(parts[1], maps, volume.geometry)
+                write_confidence(parts[1], _take_probabilities(results[key] for key in chosen), volume.geometry)
         source = "given" if self.modality != "auto" else "file" if volume.modality else engine.modality[1]
         return {
             "engine_version": __version__,
@@ -151,6 +153,14 @@ class PropagateJob:
                 f"The annotation {annotation.path.name} is empty; draw the structure on at least one slice."
             )
         return chosen, notes
+
+
+def _take_probabilities(results: Iterable[Result]) -> Iterator[NDArray[np.float32]]:
+    """Each result's probabilities, which it does not keep."""
+    for result in results:
+        probability, result.probability = result.probability, None
+        if probability is not None:
+            yield probability
 
 
 def _note_on_ends(chosen: dict[str, tuple[Segment, Anchors]], results: dict[str, Result], volume: Volume) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,23 +161,23 @@ def write_segmentation(
     return notes
 
 
-def write_confidence(path: Path, probabilities: Sequence[NDArray[np.float32]], geometry: Geometry) -> None:
+def write_confidence(path: Path, probabilities: Iterable[NDArray[np.float32]], geometry: Geometry) -> None:
     """Write probabilities, float32: a volume for one segment, for several a 4D image with the segments last.
 
     Args:
         path: a file that may be replaced, NIfTI, NRRD or MetaImage.
-        probabilities: [z, y, x] for each segment.
+        probabilities: [z, y, x] for each segment; taken one at a time, so that each can be let go once it is copied
+            (at 512 × 512 × 300, arrays, images and the joined image are 0.3 GB each for every segment).
         geometry: of all.
     """
-    if len(probabilities) == 1:
-        _write_image(path, probabilities[0], geometry)
-        return
     images = []
     for probability in probabilities:
         image = sitk.GetImageFromArray(probability)
         geometry.apply_to(image)
         images.append(image)
-    sitk.WriteImage(sitk.JoinSeries(images), str(path), useCompression=True)
+    joined = images[0] if len(images) == 1 else sitk.JoinSeries(images)
+    images.clear()
+    sitk.WriteImage(joined, str(path), useCompression=True)
 
 
 def _write_image(path: Path, array: NDArray[np.generic], geometry: Geometry) -> None:
