@@ -13,8 +13,8 @@ VOLUME ?=
 ANNOTATION ?=
 
 export FEWSHOTSEGMENT_SHARED := $(SHARED)
-# threads that sleep instead of spin while they wait: on a busy machine the tests are several times faster
-export OMP_WAIT_POLICY ?= PASSIVE
+# as the command line sets it: short spins, so that a busy machine does not slow the tests down many times
+export GOMP_SPINCOUNT ?= 10000
 
 .PHONY: demo test bench lint format clean
 
