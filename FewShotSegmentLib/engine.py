@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -194,10 +193,7 @@ class Engine:
         if here.type != "cpu":
             attempts.append(("in smaller pieces", lambda: attempt(here, thrifty, 1)))
             attempts.append(("on the CPU", lambda: attempt(torch.device("cpu"), self.settings, 1)))
-        start = time.perf_counter()
-        results = with_less_memory(attempts, self.notes)
-        self.seconds = time.perf_counter() - start
-        return results
+        return with_less_memory(attempts, self.notes)
 
     def _decide_modality(self, modality: str, volume: NDArray[np.generic]) -> tuple[str, str]:
         """(modality, "given" or "guessed"); a guess is noted."""

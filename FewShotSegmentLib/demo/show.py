@@ -82,7 +82,7 @@ def _amount(organs: Sequence[Organ], geometry: Geometry) -> str:
     """How much there is to do, for a terminal is silent for minutes where the command shows no progress."""
     slices = max(geometry.shape[organ.axis] for organ in organs)
     many = "1 organ" if len(organs) == 1 else f"{len(organs)} organs"
-    return f"{many} on {slices} slices; without a graphics card allow half a second for each."
+    return f"{many} on {slices} slices; without a graphics card allow up to half a second for each."
 
 
 def _in_order(organs: Sequence[Organ], items: Sequence[_Named]) -> list[_Named | None]:
