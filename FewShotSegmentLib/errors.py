@@ -27,6 +27,10 @@ class WeightsError(FewShotError):
     """The weights file is missing, damaged or not what its manifest says."""
 
 
+class LibraryError(FewShotError):
+    """A support library cannot be used: damaged, of a newer version, in use, or without the entry asked for."""
+
+
 class DeviceError(FewShotError):
     """The device asked for is not there, or has not enough memory."""
 

@@ -1,5 +1,22 @@
-"""Networks: what is learned. Nothing here knows of volumes, files or devices."""
+"""Networks: what is learned. Nothing here knows of volumes, files of images or devices.
 
+`Propagator` carries masks through a volume; the few-shot networks (`build`, `names`) segment slices from supports.
+"""
+
+from .checkpoint import from_reference_checkpoint
+from .fewshot import FewShotNetwork
 from .propagator import MATCH_STRIDE, SIZE_MULTIPLE, MemoryEntry, Propagator, Readout, SliceFeatures
+from .registry import build, names
 
-__all__ = ["MATCH_STRIDE", "SIZE_MULTIPLE", "MemoryEntry", "Propagator", "Readout", "SliceFeatures"]
+__all__ = [
+    "MATCH_STRIDE",
+    "SIZE_MULTIPLE",
+    "FewShotNetwork",
+    "MemoryEntry",
+    "Propagator",
+    "Readout",
+    "SliceFeatures",
+    "build",
+    "from_reference_checkpoint",
+    "names",
+]

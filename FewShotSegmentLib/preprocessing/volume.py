@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..networks import SIZE_MULTIPLE
 from ..settings import Settings
+from .intensity import IntensityScale
 
 _BLOCK = 16
 """Slices converted at a time: a float copy of the whole volume would double its memory."""
@@ -28,10 +29,12 @@ class NormalisedVolume:
     Attributes:
         slices: float32 [slice, h, w], zero mean and unit deviation over the volume, h and w multiples of 16.
         native: (rows, columns) of a slice before it was resampled.
+        scale: what was done to the values, to do the same to a single slice of the volume.
     """
 
     slices: Tensor
     native: tuple[int, int]
+    scale: IntensityScale
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,8 +83,9 @@ def normalise(
     mean, deviation = _moments(out)
     if deviation < 1e-6 * max(1.0, abs(high - low)):
         raise InputError(_no_contrast(modality))
-    out.sub_(mean).div_(deviation + 1e-5)
-    return NormalisedVolume(out, (int(slices.shape[1]), int(slices.shape[2])))
+    scale = IntensityScale(low, high, mean, deviation)
+    out.sub_(scale.mean).div_(scale.divisor)
+    return NormalisedVolume(out, (int(slices.shape[1]), int(slices.shape[2])), scale)
 
 
 def _intensity_range(
