@@ -15,7 +15,7 @@ from . import checks
 from .allocator import keep_freed_memory
 from .devices import resolve_device, with_less_memory
 from .networks import Propagator
-from .preprocessing import guess_modality, normalise
+from .preprocessing import decide_modality, normalise
 from .progress import Progress
 from .propagation import Result, SegmentTask, Sweep
 from .settings import Settings
@@ -165,7 +165,9 @@ class Engine:
             for name, anchors in segments.items()
         }
         self.notes = []
-        self.modality = self._decide_modality(checks.check_modality(modality), array)
+        used, note = decide_modality(checks.check_modality(modality), array)
+        self.modality = used, "guessed" if note else "given"
+        self.notes += [note] if note else []
         pixel = sizes[:axis] + sizes[axis + 1 :]
         grid = normalise(slices, (pixel[0], pixel[1]), self.modality[0], self.settings)
 
@@ -194,17 +196,6 @@ class Engine:
             attempts.append(("in smaller pieces", lambda: attempt(here, thrifty, 1)))
             attempts.append(("on the CPU", lambda: attempt(torch.device("cpu"), self.settings, 1)))
         return with_less_memory(attempts, self.notes)
-
-    def _decide_modality(self, modality: str, volume: NDArray[np.generic]) -> tuple[str, str]:
-        """(modality, "given" or "guessed"); a guess is noted."""
-        if modality != "auto":
-            return modality, "given"
-        guess = guess_modality(volume)
-        self.notes.append(
-            f"Nothing says whether the volume is CT or MR; its values ({volume.min():g} to {volume.max():g}) look like "
-            f"{guess.upper()}. Give the modality if that is wrong."
-        )
-        return guess, "guessed"
 
 
 @contextmanager

@@ -23,6 +23,22 @@ class Settings:
         fusion_sharpness: exponent on the distance to an anchor where two runs meet: weight = confidence / distance^s.
         feature_cache_bytes: bound on image features kept for the way back. 512 MiB hold about 180 slices; a slice that
             was let go is encoded again.
+        support_slices: slices of one support that are matched with another patient's volume; more cost time and say
+            little new.
+        place_reach: distance between bodies' middles at which an organ may lie elsewhere in another patient, as a share
+            of the slice's longer side (a standard deviation).
+        place_weight: what a match loses at most for lying elsewhere; scores of right matches are 0.4 to 0.9.
+        body_reach: as `place_reach`, along the body, as a share of the volume's length.
+        body_weight: as `place_weight`, along the body.
+        map_weight: what the few-shot network's own map adds to a match.
+        order_weight: what a pair of support slices of one volume loses for being found at another distance.
+        volumes_within: a support volume that matches worse than the best one by more has no say.
+        anchors_within: a slice that matches worse than the best one by more becomes no anchor.
+        extent_spans: as `extent_diameters`, in distances between a support's outermost annotated slices; one slice is
+            added, since these are whole.
+        extent_diameters: how far an organ is carried beyond its outermost found slice, in diameters of a disc of its
+            largest found slice's area.
+        found_above: score of the surest anchor from which an organ counts as probably found.
         segments_per_call: segments decoded together on an accelerator. A CPU gains little from batches.
     """
 
@@ -33,4 +49,16 @@ class Settings:
     stop_confidence: float = 0.4
     fusion_sharpness: float = 1.0
     feature_cache_bytes: int = 512 * 2**20
+    support_slices: int = 5
+    place_reach: float = 0.15
+    place_weight: float = 0.1
+    body_reach: float = 0.2
+    body_weight: float = 0.1
+    map_weight: float = 0.1
+    order_weight: float = 0.1
+    volumes_within: float = 0.1
+    anchors_within: float = 0.2
+    extent_diameters: float = 0.9
+    extent_spans: float = 0.6
+    found_above: float = 0.3
     segments_per_call: int = 8

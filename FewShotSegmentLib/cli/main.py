@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from ..errors import Cancelled, FewShotError
 from ..version import __version__
-from . import library, propagate
+from . import library, propagate, transfer
 from .terminal import own_words_only
 
 
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fewshotsegment {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     propagate.add_parser(commands)
+    transfer.add_parser(commands)
     library.add_parser(commands)
     return parser
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..job import PropagateJob
-from ..progress import Progress
-from .terminal import say, tell
+from .terminal import progress_bar, say, tell
 
 
 def add_parser(commands: Any) -> None:
@@ -72,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         series=options.series,
     )
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
-    with _progress_bar(shown=on_terminal and not options.quiet) as progress:
+    with progress_bar("Carrying", "slice", shown=on_terminal and not options.quiet) as progress:
         report = job.run(progress)
     if not options.quiet:
         for note in report["notes"]:
@@ -91,23 +88,6 @@ def _parse_slices(text: str | None) -> tuple[int, int] | None:
     except ValueError:
         raise InputError(f"--slices {text} is not of the form FIRST:LAST, such as 20:80.") from None
     return first, last
-
-
-@contextmanager
-def _progress_bar(shown: bool) -> Iterator[Progress | None]:
-    """A bar with the time left, on a terminal."""
-    if not shown:
-        yield None
-        return
-    from tqdm import tqdm  # noqa: PLC0415
-
-    with tqdm(unit="slice", desc="Carrying", leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress
 
 
 def _table(report: dict[str, Any]) -> str:

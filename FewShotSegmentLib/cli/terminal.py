@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from ..progress import Progress
+
 
 @contextmanager
 def own_words_only() -> Iterator[Callable[[str], None]]:
@@ -63,3 +65,26 @@ def tell(lines: str) -> None:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         say("fewshotsegment: The result is written, but the report could not be printed.")
+
+
+@contextmanager
+def progress_bar(doing: str, unit: str, shown: bool) -> Iterator[Progress | None]:
+    """A bar with the time left, on a terminal.
+
+    Args:
+        doing: what is going on, in a word.
+        unit: what is counted.
+        shown: False for none.
+    """
+    if not shown:
+        yield None
+        return
+    from tqdm import tqdm  # noqa: PLC0415
+
+    with tqdm(unit=unit, desc=doing, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

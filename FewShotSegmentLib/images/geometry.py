@@ -7,12 +7,16 @@ the Slicer module's edge.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GeometryError
+
+_TILTED = 30.0
+"""Degrees between two grids' axes from which slices of the one show the body at another angle than the other's."""
 
 _TOLERANCE = 1e-2
 """Voxels: two grids agree when no corner is off by more. NIfTI keeps single precision (1e-4 voxel at 1 m)."""
@@ -70,6 +74,37 @@ class Geometry:
         z, y, x = (n - 1 for n in self.shape)
         ijk = np.array([(i, j, k, 1) for i in (0, x) for j in (0, y) for k in (0, z)], float)
         return np.asarray((ijk @ self.ijk_to_lps.T)[:, :3])
+
+
+@dataclass(frozen=True)
+class AxisMatch:
+    """Which axes of another grid run closest to one grid's own, whatever the patient's position in either.
+
+    Attributes:
+        axes: for each own array axis, the other's.
+        signs: +1 where both run the same way, -1 where they run against each other.
+        degrees: largest angle between an axis and its match.
+    """
+
+    axes: tuple[int, int, int]
+    signs: tuple[int, int, int]
+    degrees: float
+
+    @property
+    def tilted(self) -> bool:
+        """Whether the two show the body at clearly different angles."""
+        return self.degrees > _TILTED
+
+
+def match_axes(own: Geometry, other: Geometry) -> AxisMatch:
+    """Match two grids' axes by their directions in the world; grids may lie anywhere and be of any handedness."""
+    mine, theirs = (g.ijk_to_lps[:3, 2::-1] / np.linalg.norm(g.ijk_to_lps[:3, 2::-1], axis=0) for g in (own, other))
+    cosines = mine.T @ theirs  # [own array axis, other array axis]
+    best = max(permutations(range(3)), key=lambda axes: sum(abs(cosines[a, b]) for a, b in enumerate(axes)))
+    along = [float(cosines[a, b]) for a, b in enumerate(best)]
+    first, second, third = (1 if c >= 0 else -1 for c in along)
+    largest = float(np.degrees(np.arccos(min(1.0, *(abs(c) for c in along)))))
+    return AxisMatch((best[0], best[1], best[2]), (first, second, third), largest)
 
 
 def place_on_grid(array: NDArray[np.generic], own: Geometry, grid: Geometry, what: str) -> NDArray[np.generic]:

@@ -18,6 +18,7 @@ class _Entry(NamedTuple):
 
 
 _NETWORKS = {
+    "dspnet": _Entry("dspnet", "RepairedDSPNet", "resnet50"),
     "dspnet-published": _Entry("dspnet_published", "DSPNet", "resnet101"),
     "alpnet": _Entry("alpnet", "ALPNet", "resnet101"),
     "prototype": _Entry("prototype", "PrototypeNetwork", "resnet50"),

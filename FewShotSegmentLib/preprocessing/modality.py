@@ -21,3 +21,19 @@ def guess_modality(volume: NDArray[np.generic]) -> str:
         volume: array of any shape.
     """
     return "ct" if volume.size and float(volume.min()) < _AIR_BELOW else "mr"
+
+
+def decide_modality(wished: str, volume: NDArray[np.generic]) -> tuple[str, str | None]:
+    """The modality, and what has to be said where it is a guess.
+
+    Args:
+        wished: "ct", "mr" or "auto".
+        volume: array of any shape.
+    """
+    if wished != "auto":
+        return wished, None
+    guess = guess_modality(volume)
+    return guess, (
+        f"Nothing says whether the volume is CT or MR; its values ({volume.min():g} to {volume.max():g}) look like "
+        f"{guess.upper()}. Give the modality if that is wrong."
+    )

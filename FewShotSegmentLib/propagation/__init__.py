@@ -5,8 +5,9 @@ remembers), `sweep` (the walk), `fusion` (where runs meet), `confidence`, `segme
 state and outcome).
 """
 
+from .confidence import slice_confidence
 from .result import Result
 from .segment import SegmentTask
 from .sweep import Sweep
 
-__all__ = ["Result", "SegmentTask", "Sweep"]
+__all__ = ["Result", "SegmentTask", "Sweep", "slice_confidence"]

@@ -60,7 +60,7 @@ def collect_supports(
     wanted = annotation.select(segments) if segments else annotation.segments
 
     from ..checks import check_axis, check_modality, check_volume  # noqa: PLC0415 - imports torch, as normalise does
-    from ..preprocessing import normalise  # noqa: PLC0415
+    from ..preprocessing import decide_modality, normalise  # noqa: PLC0415
 
     array = check_volume(volume.array)
     wished = check_modality(modality)
@@ -69,7 +69,7 @@ def collect_supports(
     chosen, notes = _find_anchors(wanted, volume, axis, bool(segments))
     if not chosen:
         raise InputError(f"The annotation {annotation.path.name} is empty; draw the structure on at least one slice.")
-    used, note = _decide_modality(wished, volume)
+    used, note = decide_modality(volume.modality if wished == "auto" and volume.modality else wished, array)
     notes += [note] if note else []
     spacing = volume.geometry.spacing
     scales: dict[int, IntensityScale] = {}
@@ -135,19 +135,6 @@ def _find_anchors(
         chosen.append((segment, anchors))
         notes += anchors.notes
     return chosen, notes
-
-
-def _decide_modality(wished: str, volume: Volume) -> tuple[str, str | None]:
-    """The modality, and what has to be said where it is a guess."""
-    from ..preprocessing import guess_modality  # noqa: PLC0415 - imports torch
-
-    if wished != "auto" or volume.modality:
-        return wished if wished != "auto" else str(volume.modality), None
-    guess = guess_modality(volume.array)
-    return guess, (
-        f"Nothing says whether the volume is CT or MR; its values ({volume.array.min():g} to {volume.array.max():g}) "
-        f"look like {guess.upper()}. Give the modality if that is wrong."
-    )
 
 
 def _bound(indices: list[int], name: str) -> tuple[list[int], str | None]:

@@ -25,12 +25,19 @@ def _vgg(_: str) -> Callable[..., FeatureEncoder]:
     return VGGEncoder
 
 
+def _propagator(_: str) -> Callable[..., FeatureEncoder]:
+    from .propagator import PropagatorEncoder  # noqa: PLC0415
+
+    return PropagatorEncoder
+
+
 _ENCODERS: dict[str, Callable[[str], Callable[..., FeatureEncoder]]] = {
     "resnet18": _resnet,
     "resnet34": _resnet,
     "resnet50": _resnet,
     "resnet101": _resnet,
     "vgg16": _vgg,
+    "propagator": _propagator,
 }
 """Name → function that imports the encoder's module and returns its constructor; further encoders are entered here."""
 

@@ -1,0 +1,107 @@
+"""One segment in one query: framed, learned, located, its slices chosen and their masks drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import Cancelled, InputError
+from ..networks import FewShotNetwork, Propagator
+from ..settings import Settings
+from ..support import Support
+from .anchors import DrawnAnchor, draw_anchor
+from .choose import choose_slices
+from .frame import FramedSlice, bring_to_frame
+from .locate import locate
+from .query import Query
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of a segment before it is carried on.
+
+    Attributes:
+        supports: all that were given.
+        anchors: the found slices with their masks, by rising index; a mask may have come out empty.
+        score: of the surest anchor whose mask is not empty; 0 if there is none.
+        seconds: time it took.
+    """
+
+    supports: Sequence[Support]
+    anchors: list[DrawnAnchor]
+    score: float
+    seconds: float
+
+
+def frame_supports(query: Query, supports: Sequence[Support], most: int) -> list[FramedSlice]:
+    """At most so many slices of each support, evenly spaced, in the query's frame.
+
+    Raises:
+        InputError: none of them overlaps the query.
+    """
+    framed = []
+    for number, support in enumerate(supports):
+        count = min(len(support.slices), most)
+        # the middles of equal parts: an organ's very ends are a few pixels that say little
+        places = ((np.arange(count) + 0.5) * len(support.slices) / count).astype(int)
+        framed += bring_to_frame(support, number, [support.slices[i] for i in places], query.frame)
+    # a mask at the edge of a larger field of view may lie outside this one
+    inside = [item for item in framed if bool((item.mask > 0).any())]
+    if not inside:
+        raise InputError(
+            f"The annotated slices of {supports[0].name} do not overlap the volume, even with the bodies' middles on "
+            "each other; check that both show the same part of the body."
+        )
+    return inside
+
+
+def learn(framed: Sequence[FramedSlice], network: FewShotNetwork[Any], device: torch.device) -> tuple[Any, Tensor]:
+    """What the few-shot network makes of the supports: (memory, features [S, C, h, w])."""
+    images = torch.stack([item.image for item in framed])[:, None].to(device)
+    masks = torch.stack([item.mask for item in framed]).to(device)
+    features = torch.cat([network.embed(image) for image in images.split(1)])
+    return network.learn(images, features, masks), features
+
+
+def find(
+    query: Query,
+    supports: Sequence[Support],
+    network: FewShotNetwork[Any],
+    propagator: Propagator,
+    device: torch.device,
+    settings: Settings,
+    cancelled: Callable[[], bool] | None = None,
+) -> Finding:
+    """Find a segment's anchors in a volume.
+
+    Args:
+        query: the volume, encoded by `network`.
+        supports: of the segment, one or more.
+        network: the few-shot network.
+        propagator: draws the anchors.
+        device: where to compute.
+        settings: see `Settings`.
+        cancelled: asked before every support slice.
+
+    Raises:
+        InputError: the supports do not overlap the volume.
+        Cancelled: `cancelled` said yes.
+    """
+    start = time.perf_counter()
+    framed = frame_supports(query, supports, settings.support_slices)
+    memory, features = learn(framed, network, device)
+    sightings = []
+    for item, own in zip(framed, features.split(1), strict=True):
+        if cancelled and cancelled():
+            raise Cancelled()
+        sightings.append(locate(item, memory, own, query, network, device, settings))
+    choices = choose_slices(sightings, query.spacing, settings)
+    anchors = [draw_anchor(choice, query, propagator, device) for choice in choices]
+    score = max((anchor.choice.score for anchor in anchors if anchor.mask.any()), default=0.0)
+    return Finding(supports, anchors, score, time.perf_counter() - start)

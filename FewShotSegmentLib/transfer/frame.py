@@ -1,0 +1,143 @@
+"""One frame for support and query: the support's slice as if it had been cut from the query's volume.
+
+World coordinates of two patients share directions and millimetres, but no origin. So the support's slice is turned to
+the query's axes and resampled to its pixels, and the bodies' middles are laid on each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from ..images.geometry import AxisMatch, Geometry, match_axes
+from ..support import Support, SupportSlice
+
+_BODY_ABOVE = 0.15
+"""Share of the range from darkest to brightest (1 and 99 %) above which a pixel is taken as body."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The query's pixel grid as the networks see it.
+
+    Attributes:
+        geometry: of the query's volume.
+        axis: array axis of the query across its slices.
+        size: (h, w) of a slice.
+        pixel: (row, column) size of one of its pixels in mm.
+        middle: (row, column) of the body's middle, in pixels.
+    """
+
+    geometry: Geometry
+    axis: int
+    size: tuple[int, int]
+    pixel: tuple[float, float]
+    middle: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class FramedSlice:
+    """A support's slice in the query's frame.
+
+    Attributes:
+        image: [h, w], standardised as its own volume.
+        mask: [h, w], 0 to 1 (covered share).
+        place: where its slice lies in its volume, 0 (first) to 1 (last), in the query's order of slices.
+        offset: mm along the query's slices from the support's first annotated slice.
+        support: number of the support it belongs to.
+        index: of the slice in the support's volume.
+    """
+
+    image: Tensor
+    mask: Tensor
+    place: float
+    offset: float
+    support: int
+    index: int
+
+
+def query_axis(support: Support, query: Geometry) -> AxisMatch:
+    """How the support's axes (across, row, column) lie in the query."""
+    return match_axes(support.slices[0].geometry, query)
+
+
+def body_middle(slices: Tensor) -> tuple[float, float]:
+    """(row, column) of the middle of what is body, over slices [n, h, w]; the grid's middle if nothing is."""
+    sample = slices.flatten()[:: max(1, slices.numel() // 200_000)]
+    low, high = (float(q) for q in torch.quantile(sample, torch.tensor([0.01, 0.99])))
+    body = slices > low + _BODY_ABOVE * (high - low)
+    middle = []
+    for other, size in ((2, slices.shape[1]), (1, slices.shape[2])):
+        share = body.sum((0, other)).double().cumsum(0)
+        if float(share[-1]) == 0:
+            middle.append((size - 1) / 2)
+            continue
+        # between the tails, so that a table or an arm at the edge does not move it
+        first, last = (int(torch.searchsorted(share, float(share[-1]) * part)) for part in (0.02, 0.98))
+        middle.append((first + last) / 2)
+    return middle[0], middle[1]
+
+
+def bring_to_frame(support: Support, number: int, slices: list[SupportSlice], frame: Frame) -> list[FramedSlice]:
+    """The support's slices on the query's pixels, in the query's order.
+
+    Args:
+        support: whose slices they are.
+        number: of the support.
+        slices: those wanted.
+        frame: the query's.
+    """
+    match = query_axis(support, frame.geometry)
+    framed = [_bring(support, number, part, match, frame) for part in slices]
+    framed.sort(key=lambda item: item.offset)
+    return framed
+
+
+def _bring(support: Support, number: int, part: SupportSlice, match: AxisMatch, frame: Frame) -> FramedSlice:
+    # both are [row, column] of the support; after this, of the query
+    image, mask = support.intensity.apply(part.image), part.mask.astype(np.float32)
+    spacing = part.geometry.spacing[1:]
+    flips = tuple(axis for axis in (0, 1) if match.signs[axis + 1] < 0)
+    image, mask = np.flip(image, flips), np.flip(mask, flips)
+    if match.axes[1] > match.axes[2]:
+        image, mask, spacing = image.T, mask.T, spacing[::-1]
+    stack = torch.from_numpy(np.stack([image, mask]).copy())
+    middle = body_middle(stack[:1])
+    scale = [s / p for s, p in zip(spacing, frame.pixel, strict=True)]
+    resampled = _resample(stack, (scale[0], scale[1]))
+    # bodies' middles on each other, to a whole pixel
+    shift = [round(there - (here + 0.5) * s + 0.5) for there, here, s in zip(frame.middle, middle, scale, strict=True)]
+    image_there = _paste(resampled[0], shift, frame.size, float(stack[0].min()))
+    mask_there = _paste(resampled[1], shift, frame.size, 0.0)
+    rises = match.signs[0] > 0
+    place = part.index / max(1, part.count - 1)
+    step = part.geometry.spacing[0] * (1 if rises else -1)
+    return FramedSlice(
+        image_there,
+        mask_there.clamp(0, 1),
+        place if rises else 1 - place,
+        (part.index - support.slices[0].index) * step,
+        number,
+        part.index,
+    )
+
+
+def _resample(stack: Tensor, scale: tuple[float, float]) -> Tensor:
+    """[2, row, column] with its pixels `scale` times as many; averaged where there are fewer."""
+    size = [max(1, round(n * s)) for n, s in zip(stack.shape[-2:], scale, strict=True)]
+    smaller = min(scale) < 1
+    return F.interpolate(stack[None], size=size, mode="bilinear", align_corners=False, antialias=smaller)[0]
+
+
+def _paste(image: Tensor, shift: list[int], size: tuple[int, int], empty: float) -> Tensor:
+    """An image on a grid of another size, its first pixel at `shift`; what is beyond the grid is cut off."""
+    out = torch.full(size, empty)
+    here = [slice(max(0, -s), max(0, min(n, t - s))) for s, n, t in zip(shift, image.shape, size, strict=True)]
+    there = [slice(max(0, s), max(0, s) + max(0, h.stop - h.start)) for s, h in zip(shift, here, strict=True)]
+    if all(h.stop > h.start for h in here):
+        out[there[0], there[1]] = image[here[0], here[1]]
+    return out

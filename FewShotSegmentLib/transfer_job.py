@@ -1,0 +1,309 @@
+"""Transfers from files to files: supports once, then volume after volume. What the command line and scripts run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import FewShotError, InputError, OutputError
+from .images import (
+    Segment,
+    Volume,
+    check_output,
+    read_annotation,
+    read_volume,
+    write_confidence,
+    write_segmentation,
+)
+from .images.output import LABELMAPS, SEGMENTATION, Found, all_or_nothing
+from .progress import Progress
+from .support import Support, SupportLibrary, collect_supports
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .networks import FewShotNetwork
+    from .transfer import Transfer, TransferResult
+
+KINDS = (SEGMENTATION, *LABELMAPS)
+_CHECKPOINT_METHODS = {"dspnet-published": "dspnet", "alpnet": "alpnet"}
+_STEPS = 1000
+"""Steps of progress for each volume."""
+
+
+@dataclass(frozen=True)
+class TransferJob:
+    """What is to be done; paths are not looked at before `run`.
+
+    Attributes:
+        queries: volumes in which the segments are to be found: image files or DICOM folders.
+        folder: where results go, one file for each query, called as the query; made if it is not there.
+        supports: (volume, annotation) of annotated volumes.
+        library: library of supports to use as well; the user's own where there is neither this nor `supports`.
+        segments: names of the segments to carry; all by default.
+        method: few-shot network, see `transfer.METHODS`.
+        checkpoint: published checkpoint for methods dspnet-published and alpnet.
+        propagate: False writes the bare few-shot result, slice by slice.
+        modality: of the queries: "auto", "ct" or "mr".
+        support_modality: of `supports`.
+        axis: array axis across which the supports' slices lie; found from the data by default.
+        device: "auto", "cpu", "cuda" or "mps".
+        kind: ending of the results' names, one of `KINDS`.
+        confidence: whether images of probabilities are written too.
+        force: whether files that are there may be replaced.
+    """
+
+    queries: Sequence[Path]
+    folder: Path
+    supports: Sequence[tuple[Path, Path]] = ()
+    library: Path | None = None
+    segments: Sequence[str] = ()
+    method: str = "dspnet"
+    checkpoint: Path | None = None
+    propagate: bool = True
+    modality: str = "auto"
+    support_modality: str = "auto"
+    axis: int | None = None
+    device: str = "auto"
+    kind: str = SEGMENTATION
+    confidence: bool = False
+    force: bool = False
+
+    def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None) -> dict[str, Any]:
+        """Do it. A query that cannot be used does not keep the others from theirs; it is in the report.
+
+        Returns:
+            A report that can be written as JSON (see the README's “Command line”).
+
+        Raises:
+            FewShotError: nothing at all can be done: the supports, the method or the folder cannot be used.
+            Cancelled: `cancelled` said yes; results written before stay.
+        """
+        start = time.perf_counter()
+        outputs = self._check_outputs()
+        segments, notes = self._collect()
+
+        from .engine import Engine  # noqa: PLC0415 - imports torch: a wrong file name must not wait seconds for it
+        from .transfer import Transfer  # noqa: PLC0415
+
+        engine = Engine.load(self.device)
+        transfer = Transfer(engine, self.method, self._network())
+        entries = []
+        for number, (query, paths) in enumerate(zip(self.queries, outputs, strict=True)):
+
+            def step(done: int, total: int, number: int = number) -> None:
+                if progress:
+                    progress(number * _STEPS + round(_STEPS * done / max(1, total)), len(self.queries) * _STEPS)
+
+            try:
+                entries.append(self._one(query, paths, transfer, segments, step, cancelled))
+            except FewShotError as error:
+                if len(self.queries) == 1 or type(error).__name__ == "Cancelled":
+                    raise
+                entries.append({"volume": str(query), "output": None, "error": str(error)})
+            step(1, 1)
+        return {
+            "engine_version": __version__,
+            "device": str(engine.device),
+            "method": self.method,
+            "checkpoint": str(self.checkpoint) if self.checkpoint else None,
+            "propagated": self.propagate,
+            "weights": {"name": engine.weights.name, "sha256": engine.weights.sha256},
+            "supports": [_support(support, number) for n in segments for number, support in enumerate(segments[n])],
+            "notes": notes,
+            "seconds": round(time.perf_counter() - start, 3),
+            "queries": entries,
+        }
+
+    def _one(
+        self,
+        query: Path,
+        paths: list[Path],
+        transfer: Transfer,
+        segments: dict[str, list[Support]],
+        progress: Progress,
+        cancelled: Callable[[], bool] | None,
+    ) -> dict[str, Any]:
+        start = time.perf_counter()
+        volume = read_volume(query)
+        modality = self.modality if self.modality != "auto" else volume.modality or "auto"
+        results = transfer.run(
+            volume.array,
+            volume.geometry,
+            segments,
+            modality=modality,
+            propagate=self.propagate,
+            keep_probability=self.confidence,
+            progress=progress,
+            cancelled=cancelled,
+        )
+        notes = [*transfer.notes, *_not_found(results)]
+        found = []
+        for label, (name, result) in enumerate(results.items(), 1):
+            first = segments[name][0]
+            segment = Segment(name, first.color, label, first.fields, result.mask, 1)
+            found.append(Found(segment, result.mask, (result.axis, ())))
+        with all_or_nothing(paths) as parts:
+            notes += write_segmentation(parts[0], found, volume.geometry)
+            if self.confidence:
+                probabilities = (r.probability for r in results.values() if r.probability is not None)
+                write_confidence(parts[1], probabilities, volume.geometry)
+        return {
+            "volume": str(query),
+            "output": str(paths[0]),
+            "confidence": str(paths[1]) if self.confidence else None,
+            "modality": {"used": transfer.modality, "source": self._source(volume)},
+            "seconds": round(time.perf_counter() - start, 3),
+            "notes": notes,
+            "segments": [_report(n, label, r, volume) for label, (n, r) in enumerate(results.items(), 1)],
+        }
+
+    def _source(self, volume: Volume) -> str:
+        return "given" if self.modality != "auto" else "file" if volume.modality else "guessed"
+
+    def _network(self) -> FewShotNetwork[Any] | None:
+        """The network of a checkpoint, if one was given."""
+        if self.checkpoint is None:
+            return None
+        if self.method not in _CHECKPOINT_METHODS:
+            known = " and ".join(_CHECKPOINT_METHODS)
+            raise InputError(f"A checkpoint goes with the methods {known}, not with {self.method}.")
+        from .networks import from_reference_checkpoint  # noqa: PLC0415
+
+        return from_reference_checkpoint(self.checkpoint, method=_CHECKPOINT_METHODS[self.method])
+
+    def _check_outputs(self) -> list[list[Path]]:
+        """For each query the files to write; nothing is written over an input or, unasked, over what is there."""
+        if not self.queries:
+            raise InputError("There is no volume to find the segments in; name at least one.")
+        inputs = [*self.queries, *(path for pair in self.supports for path in pair)]
+        inputs += [path for path in (self.library, self.checkpoint) if path]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"The folder {self.folder} cannot be made: {error.strerror}; write elsewhere.") from error
+        outputs, taken = [], set()
+        for query in self.queries:
+            name = _stem(query)
+            if name in taken:  # of two folders with a file of the same name
+                name = f"{query.resolve().parent.name}_{name}"
+            if name in taken:
+                raise InputError(f"Two volumes are called {query.name}; carry them to two folders.")
+            taken.add(name)
+            endings = [self.kind, *([".confidence.nii.gz"] if self.confidence else [])]
+            outputs.append([check_output(self.folder / f"{name}{e}", self.force, inputs, KINDS) for e in endings])
+        return outputs
+
+    def _collect(self) -> tuple[dict[str, list[Support]], list[str]]:
+        """{segment: supports}, and what their user should know."""
+        notes: list[str] = []
+        sources: list[list[Support]] = []
+        for path, drawn in self.supports:
+            volume = read_volume(path)
+            annotation = read_annotation(drawn, volume.geometry)
+            wanted = [n for n in self.segments if any(s.name == n for s in annotation.segments)]
+            if self.segments and not wanted:
+                continue
+            found, said = collect_supports(
+                volume,
+                annotation,
+                segments=wanted,
+                axis=self.axis,
+                modality=self.support_modality,
+                keep_source=True,  # stays in this run and its report
+            )
+            sources.append(found)
+            notes += [f"{path.name}: {note}" for note in said]
+        if self.library is not None or not self.supports:
+            sources.append(self._from_library())
+        segments: dict[str, list[Support]] = {}
+        for source in sources:
+            _add(segments, source)
+        for name in self.segments:
+            if name.casefold() not in {known.casefold() for known in segments}:
+                known = ", ".join(segments) or "none"
+                raise InputError(f"There is no segment “{name}” in the supports; there are: {known}.")
+        if not segments:
+            raise InputError("There is no support; annotate a volume and give it with --support, or --library.")
+        return segments, notes
+
+    def _from_library(self) -> list[Support]:
+        library = SupportLibrary(self.library)
+        entries = library.entries()
+        if not entries:
+            if self.library is None:
+                raise InputError(
+                    "There is nothing to find: give an annotated volume with --support, or add one to the library."
+                )
+            raise InputError(f"The library {library.path} is empty; add to it with “fewshotsegment library add”.")
+        wished = {name.casefold() for name in self.segments}
+        names = [entry.id for entry in entries if not wished or entry.name.casefold() in wished]
+        return library.load(names) if names else []
+
+
+def _add(segments: dict[str, list[Support]], source: Sequence[Support]) -> None:
+    """Add one source's supports; a second segment of the same name and volume is another structure."""
+    used: set[tuple[str, str]] = set()
+    for support in source:
+        name = next((known for known in segments if known.casefold() == support.name.casefold()), support.name)
+        while (name, support.volume_id) in used:
+            name += "′"
+        used.add((name, support.volume_id))
+        segments.setdefault(name, []).append(support if name == support.name else replace(support, name=name))
+
+
+def _stem(path: Path) -> str:
+    """A file's name without its ending, `.nii.gz` and `.seg.nrrd` whole."""
+    name = path.resolve().name
+    for ending in (*KINDS, ".mhd", ".dcm"):
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            return name[: -len(ending)]
+    return name
+
+
+def _not_found(results: dict[str, TransferResult]) -> list[str]:
+    """One plain sentence for each segment that was probably not found."""
+    return [
+        f"{name} was probably not found in this volume (confidence {result.confidence:.2f}), so it is left empty; "
+        "annotate it here on one slice if it is there."
+        for name, result in results.items()
+        if not result.found
+    ]
+
+
+def _support(support: Support, number: int) -> dict[str, Any]:
+    """What the report says of a support."""
+    return {
+        "segment": support.name,
+        "number": number,
+        "modality": support.modality,
+        "source": support.source,
+        "slices": [part.index for part in support.slices],
+    }
+
+
+def _report(name: str, label: int, result: TransferResult, volume: Volume) -> dict[str, Any]:
+    """What the report says of a segment in a query."""
+    voxels = int(np.count_nonzero(result.mask))
+    return {
+        "name": name,
+        "label": label,
+        "found": result.found,
+        "confidence": round(result.confidence, 4),
+        "axis": result.axis,
+        "anchors": [
+            {"slice": a.index, "support": a.support, "support_slice": a.support_index, "score": round(a.score, 4)}
+            for a in result.anchors
+        ],
+        "first_slice": result.slices[0] if result.slices else None,
+        "last_slice": result.slices[-1] if result.slices else None,
+        "slices_found": len(result.slices),
+        "voxels": voxels,
+        "ml": round(voxels * volume.geometry.voxel_ml, 4),
+        "slice_confidence": {str(i): round(float(c), 4) for i, c in enumerate(result.slice_confidence)},
+        "seconds": round(result.seconds, 3),
+    }
