@@ -44,9 +44,7 @@ def complete(
     for name, finding in findings.items():
         drawn = {anchor.choice.index: anchor.mask for anchor in finding.anchors if anchor.mask.any()}
         if drawn and is_found(finding.score, engine.settings):
-            first, last = likely_range(
-                drawn, finding.supports, count, (across[0], across[1], across[2]), engine.settings
-            )
+            first, last = likely_range(drawn, finding.supports, count, (spacing[axis], row, column), engine.settings)
             # an empty anchor says that the structure is absent there and is not carried past it
             nothing = np.zeros(query.grid.native, bool)
             ends = {i: nothing for i in (first - 1, last + 1) if 0 <= i < count}
