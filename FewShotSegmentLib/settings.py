@@ -25,6 +25,7 @@ class Settings:
             was let go is encoded again.
         support_slices: slices of one support that are matched with another patient's volume; more cost time and say
             little new.
+        body_scale: how much of the difference in size between two patients' bodies their organs share, 0 to 1.
         place_reach: distance between bodies' middles at which an organ may lie elsewhere in another patient, as a share
             of the slice's longer side (a standard deviation).
         place_weight: what a match loses at most for lying elsewhere; scores of right matches are 0.4 to 0.9.
@@ -50,6 +51,7 @@ class Settings:
     fusion_sharpness: float = 1.0
     feature_cache_bytes: int = 512 * 2**20
     support_slices: int = 5
+    body_scale: float = 0.7
     place_reach: float = 0.15
     place_weight: float = 0.1
     body_reach: float = 0.2

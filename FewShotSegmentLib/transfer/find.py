@@ -39,18 +39,18 @@ class Finding:
     seconds: float
 
 
-def frame_supports(query: Query, supports: Sequence[Support], most: int) -> list[FramedSlice]:
-    """At most so many slices of each support, evenly spaced, in the query's frame.
+def frame_supports(query: Query, supports: Sequence[Support], settings: Settings) -> list[FramedSlice]:
+    """At most `support_slices` slices of each support, evenly spaced, in the query's frame.
 
     Raises:
         InputError: none of them overlaps the query.
     """
     framed = []
     for number, support in enumerate(supports):
-        count = min(len(support.slices), most)
+        count = min(len(support.slices), settings.support_slices)
         # the middles of equal parts: an organ's very ends are a few pixels that say little
         places = ((np.arange(count) + 0.5) * len(support.slices) / count).astype(int)
-        framed += bring_to_frame(support, number, [support.slices[i] for i in places], query.frame)
+        framed += bring_to_frame(support, number, [support.slices[i] for i in places], query.frame, settings.body_scale)
     # a mask at the edge of a larger field of view may lie outside this one
     inside = [item for item in framed if bool((item.mask > 0).any())]
     if not inside:
@@ -94,7 +94,7 @@ def find(
         Cancelled: `cancelled` said yes.
     """
     start = time.perf_counter()
-    framed = frame_supports(query, supports, settings.support_slices)
+    framed = frame_supports(query, supports, settings)
     memory, features = learn(framed, network, device)
     sightings = []
     for item, own in zip(framed, features.split(1), strict=True):

@@ -6,6 +6,7 @@ the query's axes and resampled to its pixels, and the bodies' middles are laid o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,27 @@ from torch import Tensor
 from ..images.geometry import AxisMatch, Geometry, match_axes
 from ..support import Support, SupportSlice
 
+_MARGIN = 0.04
+"""Share of the slice that must be left around the body for its size to be taken as known."""
+
+_MOST_SCALE = 1.25
+"""Bodies are not scaled by more than this or its inverse."""
+
 _BODY_ABOVE = 0.15
 """Share of the range from darkest to brightest (1 and 99 %) above which a pixel is taken as body."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """Where a slice, or a stack of slices, shows the body.
+
+    Attributes:
+        middle: (row, column), in pixels.
+        size: (rows, columns), in pixels; None where the body is cut off by the edge, so that its size is not known.
+    """
+
+    middle: tuple[float, float]
+    size: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -29,14 +49,14 @@ class Frame:
         axis: array axis of the query across its slices.
         size: (h, w) of a slice.
         pixel: (row, column) size of one of its pixels in mm.
-        middle: (row, column) of the body's middle, in pixels.
+        body: where it shows the body.
     """
 
     geometry: Geometry
     axis: int
     size: tuple[int, int]
     pixel: tuple[float, float]
-    middle: tuple[float, float]
+    body: Body
 
 
 @dataclass(frozen=True)
@@ -65,24 +85,27 @@ def query_axis(support: Support, query: Geometry) -> AxisMatch:
     return match_axes(support.slices[0].geometry, query)
 
 
-def body_middle(slices: Tensor) -> tuple[float, float]:
-    """(row, column) of the middle of what is body, over slices [n, h, w]; the grid's middle if nothing is."""
+def find_body(slices: Tensor) -> Body:
+    """The box that holds the body on slices [n, h, w]; the grid's middle if there is nothing."""
     sample = slices.flatten()[:: max(1, slices.numel() // 200_000)]
     low, high = (float(q) for q in torch.quantile(sample, torch.tensor([0.01, 0.99])))
     body = slices > low + _BODY_ABOVE * (high - low)
-    middle = []
+    middle, sizes, inside = [], [], True
     for other, size in ((2, slices.shape[1]), (1, slices.shape[2])):
         share = body.sum((0, other)).double().cumsum(0)
         if float(share[-1]) == 0:
-            middle.append((size - 1) / 2)
-            continue
+            return Body(((slices.shape[1] - 1) / 2, (slices.shape[2] - 1) / 2), None)
         # between the tails, so that a table or an arm at the edge does not move it
         first, last = (int(torch.searchsorted(share, float(share[-1]) * part)) for part in (0.02, 0.98))
         middle.append((first + last) / 2)
-    return middle[0], middle[1]
+        sizes.append(last - first + 1.0)
+        inside &= min(first, size - 1 - last) >= _MARGIN * size
+    return Body((middle[0], middle[1]), (sizes[0], sizes[1]) if inside else None)
 
 
-def bring_to_frame(support: Support, number: int, slices: list[SupportSlice], frame: Frame) -> list[FramedSlice]:
+def bring_to_frame(
+    support: Support, number: int, slices: list[SupportSlice], frame: Frame, body_scale: float
+) -> list[FramedSlice]:
     """The support's slices on the query's pixels, in the query's order.
 
     Args:
@@ -90,14 +113,17 @@ def bring_to_frame(support: Support, number: int, slices: list[SupportSlice], fr
         number: of the support.
         slices: those wanted.
         frame: the query's.
+        body_scale: how much of the difference in size between both bodies organs share, 0 to 1.
     """
     match = query_axis(support, frame.geometry)
-    framed = [_bring(support, number, part, match, frame) for part in slices]
+    framed = [_bring(support, number, part, match, frame, body_scale) for part in slices]
     framed.sort(key=lambda item: item.offset)
     return framed
 
 
-def _bring(support: Support, number: int, part: SupportSlice, match: AxisMatch, frame: Frame) -> FramedSlice:
+def _bring(
+    support: Support, number: int, part: SupportSlice, match: AxisMatch, frame: Frame, body_scale: float
+) -> FramedSlice:
     # both are [row, column] of the support; after this, of the query
     image, mask = support.intensity.apply(part.image), part.mask.astype(np.float32)
     spacing = part.geometry.spacing[1:]
@@ -106,11 +132,18 @@ def _bring(support: Support, number: int, part: SupportSlice, match: AxisMatch, 
     if match.axes[1] > match.axes[2]:
         image, mask, spacing = image.T, mask.T, spacing[::-1]
     stack = torch.from_numpy(np.stack([image, mask]).copy())
-    middle = body_middle(stack[:1])
+    body = find_body(stack[:1])
     scale = [s / p for s, p in zip(spacing, frame.pixel, strict=True)]
+    if body.size and frame.body.size:
+        here, there = (math.sqrt(a * b) for a, b in (body.size, frame.body.size))
+        larger = there / (here * math.sqrt(scale[0] * scale[1]))
+        scale = [s * min(_MOST_SCALE, max(1 / _MOST_SCALE, larger)) ** body_scale for s in scale]
     resampled = _resample(stack, (scale[0], scale[1]))
     # bodies' middles on each other, to a whole pixel
-    shift = [round(there - (here + 0.5) * s + 0.5) for there, here, s in zip(frame.middle, middle, scale, strict=True)]
+    shift = [
+        round(there - (here + 0.5) * s + 0.5)
+        for there, here, s in zip(frame.body.middle, body.middle, scale, strict=True)
+    ]
     image_there = _paste(resampled[0], shift, frame.size, float(stack[0].min()))
     mask_there = _paste(resampled[1], shift, frame.size, 0.0)
     rises = match.signs[0] > 0

@@ -40,7 +40,7 @@ def segment_slices(
     """
     start = time.perf_counter()
     axis = query.frame.axis
-    memory, _ = learn(frame_supports(query, supports, settings.support_slices), network, device)
+    memory, _ = learn(frame_supports(query, supports, settings), network, device)
     mask = np.zeros(query.array.shape, bool)
     probability = np.zeros(query.array.shape, np.float32) if keep_probability else None
     sure = np.zeros(len(query.grid.slices), np.float32)

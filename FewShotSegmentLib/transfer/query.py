@@ -17,7 +17,7 @@ from ..networks import FewShotNetwork
 from ..preprocessing import NormalisedVolume, normalise
 from ..progress import Progress
 from ..settings import Settings
-from .frame import Frame, body_middle
+from .frame import Frame, find_body
 
 BATCH = 4
 """Slices encoded together: a GPU gains more with more, a CPU nothing from 4 on."""
@@ -77,7 +77,7 @@ def read_query(
     spacing = geometry.spacing[:axis] + geometry.spacing[axis + 1 :]
     grid = normalise(slices, (spacing[0], spacing[1]), modality, settings)
     pixel = [n * s / m for n, s, m in zip(grid.native, spacing, grid.size, strict=True)]
-    frame = Frame(geometry, axis, grid.size, (pixel[0], pixel[1]), body_middle(grid.slices))
+    frame = Frame(geometry, axis, grid.size, (pixel[0], pixel[1]), find_body(grid.slices))
     features = []
     for start in range(0, len(grid.slices), BATCH):
         if cancelled and cancelled():
