@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import FewShotError, InputError, OutputError
+from .errors import Cancelled, FewShotError, InputError, OutputError
 from .images import (
+    Annotation,
     Segment,
     Volume,
     check_output,
@@ -83,6 +87,10 @@ class TransferJob:
             FewShotError: nothing at all can be done: the supports, the method or the folder cannot be used.
             Cancelled: `cancelled` said yes; results written before stay.
         """
+        with _folder_if_used(self.folder):
+            return self._run(progress, cancelled)
+
+    def _run(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> dict[str, Any]:
         start = time.perf_counter()
         outputs = self._check_outputs()
         segments, notes = self._collect()
@@ -102,7 +110,7 @@ class TransferJob:
             try:
                 entries.append(self._one(query, paths, transfer, segments, step, cancelled))
             except FewShotError as error:
-                if len(self.queries) == 1 or type(error).__name__ == "Cancelled":
+                if len(self.queries) == 1 or isinstance(error, Cancelled):
                     raise
                 entries.append({"volume": str(query), "output": None, "error": str(error)})
             step(1, 1)
@@ -143,9 +151,11 @@ class TransferJob:
         )
         notes = [*transfer.notes, *_not_found(results)]
         found = []
+        identities: set[str] = set()
         for label, (name, result) in enumerate(results.items(), 1):
             first = segments[name][0]
-            segment = Segment(name, first.color, label, first.fields, result.mask, 1)
+            fields = _with_own_identity(first.fields, label, identities)
+            segment = Segment(name, first.color, label, fields, result.mask, 1)
             found.append(Found(segment, result.mask, (result.axis, ())))
         with all_or_nothing(paths) as parts:
             notes += write_segmentation(parts[0], found, volume.geometry)
@@ -182,30 +192,30 @@ class TransferJob:
             raise InputError("There is no volume to find the segments in; name at least one.")
         inputs = [*self.queries, *(path for pair in self.supports for path in pair)]
         inputs += [path for path in (self.library, self.checkpoint) if path]
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"The folder {self.folder} cannot be made: {error.strerror}; write elsewhere.") from error
-        outputs, taken = [], set()
+        endings = [self.kind, *([".confidence.nii.gz"] if self.confidence else [])]
+        outputs: list[list[Path]] = []
+        taken: set[str] = set()
         for query in self.queries:
-            name = _stem(query)
-            if name in taken:  # of two folders with a file of the same name
-                name = f"{query.resolve().parent.name}_{name}"
-            if name in taken:
+            names = [_stem(query), f"{_whole(query).parent.name}_{_stem(query)}"]  # of two folders' files of one name
+            files = ([f"{name}{ending}" for ending in endings] for name in names)
+            free = next((these for these in files if not taken & {name.casefold() for name in these}), None)
+            if free is None:
                 raise InputError(f"Two volumes are called {query.name}; carry them to two folders.")
-            taken.add(name)
-            endings = [self.kind, *([".confidence.nii.gz"] if self.confidence else [])]
-            outputs.append([check_output(self.folder / f"{name}{e}", self.force, inputs, KINDS) for e in endings])
+            taken |= {name.casefold() for name in free}
+            outputs.append([check_output(self.folder / name, self.force, inputs, KINDS) for name in free])
         return outputs
 
     def _collect(self) -> tuple[dict[str, list[Support]], list[str]]:
         """{segment: supports}, and what their user should know."""
         notes: list[str] = []
         sources: list[list[Support]] = []
+        offered: dict[str, None] = {}
+        met: set[str] = set()
         for path, drawn in self.supports:
             volume = read_volume(path)
             annotation = read_annotation(drawn, volume.geometry)
-            wanted = [n for n in self.segments if any(s.name == n for s in annotation.segments)]
+            offered |= dict.fromkeys(segment.name for segment in annotation.segments)
+            wanted = self._wanted(annotation, met)
             if self.segments and not wanted:
                 continue
             found, said = collect_supports(
@@ -219,19 +229,29 @@ class TransferJob:
             sources.append(found)
             notes += [f"{path.name}: {note}" for note in said]
         if self.library is not None or not self.supports:
-            sources.append(self._from_library())
+            sources.append(self._from_library(offered, met))
+        for name in self.segments:
+            if name not in met:
+                raise InputError(f"There is no segment “{name}” in the supports; there are: {', '.join(offered)}.")
         segments: dict[str, list[Support]] = {}
         for source in sources:
             _add(segments, source)
-        for name in self.segments:
-            if name.casefold() not in {known.casefold() for known in segments}:
-                known = ", ".join(segments) or "none"
-                raise InputError(f"There is no segment “{name}” in the supports; there are: {known}.")
         if not segments:
             raise InputError("There is no support; annotate a volume and give it with --support, or --library.")
         return segments, notes
 
-    def _from_library(self) -> list[Support]:
+    def _wanted(self, annotation: Annotation, met: set[str]) -> list[str]:
+        """Names of the annotation's segments that are asked for, in capitals or not or, of a labelmap, by value."""
+        wanted = []
+        for segment in annotation.segments:
+            own = {_plain(segment.name)} | (set() if segment.fields else {str(segment.label)})
+            asked = [name for name in self.segments if _plain(name) in own]
+            met.update(asked)
+            wanted += [segment.name] if asked else []
+        return wanted
+
+    def _from_library(self, offered: dict[str, None], met: set[str]) -> list[Support]:
+        """Supports from the library; what it has and what was met of the names asked for is added to both."""
         library = SupportLibrary(self.library)
         entries = library.entries()
         if not entries:
@@ -240,25 +260,73 @@ class TransferJob:
                     "There is nothing to find: give an annotated volume with --support, or add one to the library."
                 )
             raise InputError(f"The library {library.path} is empty; add to it with “fewshotsegment library add”.")
-        wished = {name.casefold() for name in self.segments}
-        names = [entry.id for entry in entries if not wished or entry.name.casefold() in wished]
+        offered |= dict.fromkeys(entry.name for entry in entries)
+        known = {_plain(entry.name) for entry in entries}
+        met.update(name for name in self.segments if _plain(name) in known)
+        wished = {_plain(name) for name in self.segments}
+        names = [entry.id for entry in entries if not wished or _plain(entry.name) in wished]
         return library.load(names) if names else []
+
+
+@contextmanager
+def _folder_if_used(folder: Path) -> Iterator[None]:
+    """A folder that is there while results are written; where nothing is, what had to be made goes again."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}; write elsewhere.") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # not empty, as it should be
+            for path in made:
+                path.rmdir()
+
+
+def _with_own_identity(fields: Mapping[str, str], label: int, taken: set[str]) -> dict[str, str]:
+    """A segment's header fields, its ID changed if another one has it: Slicer keeps only one segment of an ID.
+
+    Supports of different annotations often share one, since Slicer calls the first segment of each Segment_1.
+
+    Args:
+        fields: of the support.
+        label: of the segment; one without an ID is called by it (see `write_segmentation`).
+        taken: IDs given so far; the segment's is added.
+    """
+    given = fields.get("ID", f"Segment_{label}")
+    own, number = given, 0
+    while own in taken:
+        number += 1
+        own = f"{given}_{number}"
+    taken.add(own)
+    return dict(fields) if own == given else {**fields, "ID": own}
+
+
+def _plain(name: str) -> str:
+    """A name for comparison, as the library compares: without capitals, accented letters written in one way."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _add(segments: dict[str, list[Support]], source: Sequence[Support]) -> None:
     """Add one source's supports; a second segment of the same name and volume is another structure."""
     used: set[tuple[str, str]] = set()
     for support in source:
-        name = next((known for known in segments if known.casefold() == support.name.casefold()), support.name)
+        name = next((known for known in segments if _plain(known) == _plain(support.name)), support.name)
         while (name, support.volume_id) in used:
             name += "′"
         used.add((name, support.volume_id))
         segments.setdefault(name, []).append(support if name == support.name else replace(support, name=name))
 
 
+def _whole(path: Path) -> Path:
+    """A path with its folders' names ("." has none), links not followed: they may lead to names of a data store."""
+    return Path(os.path.abspath(path))
+
+
 def _stem(path: Path) -> str:
     """A file's name without its ending, `.nii.gz` and `.seg.nrrd` whole."""
-    name = path.resolve().name
+    name = _whole(path).name
     for ending in (*KINDS, ".mhd", ".dcm"):
         if name.lower().endswith(ending) and len(name) > len(ending):
             return name[: -len(ending)]

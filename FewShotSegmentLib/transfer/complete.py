@@ -43,7 +43,7 @@ def complete(
     anchors: dict[str, dict[int, NDArray[np.bool_]]] = {}
     for name, finding in findings.items():
         drawn = {anchor.choice.index: anchor.mask for anchor in finding.anchors if anchor.mask.any()}
-        if drawn and is_found(finding.score, engine.settings):
+        if drawn and is_found(finding.strength, engine.settings):
             first, last = likely_range(drawn, finding.supports, count, (spacing[axis], row, column), engine.settings)
             # an empty anchor says that the structure is absent there and is not carried past it
             nothing = np.zeros(query.grid.native, bool)
@@ -70,7 +70,7 @@ def complete(
 def _result(
     query: Query, finding: Finding, carried: Result | None, engine: Engine, keep_probability: bool
 ) -> TransferResult:
-    confidence = overall_confidence(finding.score, engine.settings)
+    confidence = overall_confidence(finding.strength, engine.settings)
     if carried is None:
         empty = np.zeros(query.array.shape, bool)
         probability = empty.astype(np.float32) if keep_probability else None

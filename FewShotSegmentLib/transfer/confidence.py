@@ -5,18 +5,18 @@ from __future__ import annotations
 from ..settings import Settings
 
 
-def overall_confidence(score: float, settings: Settings) -> float:
-    """0 to 1 from the surest anchor's score, with one half where the organ counts as found.
+def overall_confidence(strength: float, settings: Settings) -> float:
+    """0 to 1 from the surest anchor, with one half where the organ counts as found.
 
     Args:
-        score: see `locate`.
+        strength: see `Finding`.
         settings: `found_above`.
     """
     line = settings.found_above
-    share = score / (2 * line) if score < line else 0.5 + 0.5 * (score - line) / (1 - line)
+    share = strength / (2 * line) if strength < line else 0.5 + 0.5 * (strength - line) / (1 - line)
     return min(1.0, max(0.0, share))
 
 
-def is_found(score: float, settings: Settings) -> bool:
+def is_found(strength: float, settings: Settings) -> bool:
     """Whether the organ counts as probably found."""
-    return score >= settings.found_above
+    return strength >= settings.found_above

@@ -18,7 +18,7 @@ from ..support import Support
 from .anchors import DrawnAnchor, draw_anchor
 from .choose import choose_slices
 from .frame import FramedSlice, bring_to_frame
-from .locate import locate
+from .locate import locate, score_slices
 from .query import Query
 
 
@@ -29,13 +29,14 @@ class Finding:
     Attributes:
         supports: all that were given.
         anchors: the found slices with their masks, by rising index; a mask may have come out empty.
-        score: of the surest anchor whose mask is not empty; 0 if there is none.
+        strength: match times confidence of the surest anchor, about 0 to 1; 0 if all masks came out empty. Either alone
+            says less: a foreign body part may match well and be drawn with doubt, or the other way round.
         seconds: time it took.
     """
 
     supports: Sequence[Support]
     anchors: list[DrawnAnchor]
-    score: float
+    strength: float
     seconds: float
 
 
@@ -96,12 +97,13 @@ def find(
     start = time.perf_counter()
     framed = frame_supports(query, supports, settings)
     memory, features = learn(framed, network, device)
+    maps = score_slices(memory, query, network, device)
     sightings = []
     for item, own in zip(framed, features.split(1), strict=True):
         if cancelled and cancelled():
             raise Cancelled()
-        sightings.append(locate(item, memory, own, query, network, device, settings))
+        sightings.append(locate(item, own, maps, query, device, settings))
     choices = choose_slices(sightings, query.spacing, settings)
     anchors = [draw_anchor(choice, query, propagator, device) for choice in choices]
-    score = max((anchor.choice.score for anchor in anchors if anchor.mask.any()), default=0.0)
-    return Finding(supports, anchors, score, time.perf_counter() - start)
+    strength = max((anchor.choice.score * anchor.confidence for anchor in anchors if anchor.mask.any()), default=0.0)
+    return Finding(supports, anchors, strength, time.perf_counter() - start)

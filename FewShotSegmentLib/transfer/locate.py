@@ -28,6 +28,10 @@ _MATCH_CELLS = 32
 16 times as much)."""
 
 
+_BATCH = 16
+"""Slices compared at a time."""
+
+
 @dataclass(frozen=True)
 class Sighting:
     """What one support slice says about every slice of the query.
@@ -43,12 +47,25 @@ class Sighting:
     shifts: Tensor
 
 
+def score_slices(memory: Any, query: Query, network: FewShotNetwork[Any], device: torch.device) -> Tensor:
+    """The few-shot network's probability of the segment in each cell of all slices, once for all support slices.
+
+    Returns:
+        [n, 1, h, w] at the resolution of matching, on the CPU.
+    """
+    size = _match_size(query)
+    maps = []
+    for batch in query.features.split(_BATCH):
+        share = network.score(memory, batch.to(device).float()).softmax(1)[:, 1:]
+        maps.append(F.interpolate(share, size=size, mode="area").cpu())
+    return torch.cat(maps)
+
+
 def locate(
     framed: FramedSlice,
-    memory: Any,
     support_features: Tensor,
+    maps: Tensor,
     query: Query,
-    network: FewShotNetwork[Any],
     device: torch.device,
     settings: Settings,
 ) -> Sighting:
@@ -56,15 +73,13 @@ def locate(
 
     Args:
         framed: the support's slice in the query's frame.
-        memory: what the few-shot network has learned of the segment.
         support_features: of the slice, [1, C, h, w].
+        maps: from `score_slices`.
         query: the volume.
-        network: the few-shot network.
         device: where to compute.
         settings: weights of the place and of the network's map.
     """
-    height, width = query.features.shape[-2:]
-    finer = max(1, round(max(height, width) / _MATCH_CELLS))
+    finer = _finer(query)
     support = _standard(support_features, finer)
     cells = F.interpolate(framed.mask[None, None].to(device), size=support.shape[-2:], mode="area")
     weights, ring = _weights(cells)
@@ -72,27 +87,34 @@ def locate(
     template = (support * weights)[..., box[0], box[1]]
     reach = settings.place_reach * max(support.shape[-2:])
     margin = max(1, round(settings.place_reach * 2 * max(support.shape[-2:])))
+    contrast = cells / cells.sum() - ring / ring.sum().clamp_min(1e-6)
     scores, shifts = [], []
-    for batch in query.features.split(16):
-        features = batch.to(device).float()
-        found = F.conv2d(F.pad(_standard(features, finer), (margin,) * 4), template)[:, 0]
+    for batch, own in zip(query.features.split(_BATCH), maps.split(_BATCH), strict=True):
+        features = _standard(batch.to(device).float(), finer)
+        found = F.conv2d(F.pad(features, (margin,) * 4), template)[:, 0]
         rows = torch.arange(found.shape[1], device=device) - margin - box[0].start
         columns = torch.arange(found.shape[2], device=device) - margin - box[1].start
         near = torch.exp(-(rows[:, None] ** 2 + columns[None] ** 2) / (2 * reach**2))
         found = found - settings.place_weight * (1 - near)
         best, where = found.flatten(1).max(1)
         shift = torch.stack([rows[where // len(columns)], columns[where % len(columns)]], 1)
-        if settings.map_weight:
-            share = network.score(memory, features).softmax(1)[:, 1:]
-            share = F.interpolate(share, size=support.shape[-2:], mode="area")
-            contrast = cells / cells.sum() - ring / ring.sum().clamp_min(1e-6)
-            there = torch.cat([moved(contrast, int(r), int(c)) for r, c in shift])
-            best = best + settings.map_weight * (there * share).sum((1, 2, 3))
+        there = torch.cat([moved(contrast, int(r), int(c)) for r, c in shift])
+        best = best + settings.map_weight * (there * own.to(device)).sum((1, 2, 3))
         scores.append(best.cpu())
         shifts.append(shift.cpu())
     cell = [n / m for n, m in zip(query.grid.size, support.shape[-2:], strict=True)]
     pixels = (torch.cat(shifts) * torch.tensor(cell)).round().long()
     return Sighting(framed, torch.cat(scores), pixels)
+
+
+def _finer(query: Query) -> int:
+    """How many cells are averaged to one, per side."""
+    return max(1, round(max(query.features.shape[-2:]) / _MATCH_CELLS))
+
+
+def _match_size(query: Query) -> tuple[int, int]:
+    height, width = (-(-n // _finer(query)) for n in query.features.shape[-2:])
+    return height, width
 
 
 def _standard(features: Tensor, finer: int) -> Tensor:
