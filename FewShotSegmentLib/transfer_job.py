@@ -214,7 +214,7 @@ class TransferJob:
         for path, drawn in self.supports:
             volume = read_volume(path)
             annotation = read_annotation(drawn, volume.geometry)
-            offered |= dict.fromkeys(segment.name for segment in annotation.segments)
+            offered.update(dict.fromkeys(segment.name for segment in annotation.segments))
             wanted = self._wanted(annotation, met)
             if self.segments and not wanted:
                 continue
@@ -260,7 +260,7 @@ class TransferJob:
                     "There is nothing to find: give an annotated volume with --support, or add one to the library."
                 )
             raise InputError(f"The library {library.path} is empty; add to it with “fewshotsegment library add”.")
-        offered |= dict.fromkeys(entry.name for entry in entries)
+        offered.update(dict.fromkeys(entry.name for entry in entries))
         known = {_plain(entry.name) for entry in entries}
         met.update(name for name in self.segments if _plain(name) in known)
         wished = {_plain(name) for name in self.segments}
@@ -271,8 +271,8 @@ class TransferJob:
 @contextmanager
 def _folder_if_used(folder: Path) -> Iterator[None]:
     """A folder that is there while results are written; where nothing is, what had to be made goes again."""
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}; write elsewhere.") from error
@@ -320,7 +320,7 @@ def _add(segments: dict[str, list[Support]], source: Sequence[Support]) -> None:
 
 
 def _whole(path: Path) -> Path:
-    """A path with its folders' names ("." has none), links not followed: they may lead to names of a data store."""
+    """A path with names for “.” and “..”, links not followed: what they lead to may be called otherwise."""
     return Path(os.path.abspath(path))
 
 

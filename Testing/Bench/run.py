@@ -2,8 +2,8 @@
 
     .venv/bin/python Testing/Bench/run.py --shared FOLDER
 
-FOLDER holds data/dev (labelled volumes) and, for the comparison with it, prototype. The exit code is 1 if a check
-fails.
+FOLDER holds data/dev (labelled volumes) and, for the comparison with it, prototype. First slices of the same volume are
+annotated, then slices of another patient's (the transfer). The exit code is 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import checks
 import cost
 import methods
 import table
+import transfer
 from cases import SMALL_SUPPORT_PIXELS, SOURCES, Case, read_cases
+from progress import counted, timed
 from rich.console import Console
-from tqdm import tqdm
 
 QUICK_METHODS = ("copy", "prototype", "engine1", "engine3")
 # Narrower, and rich breaks or cuts the names of the structures beside six columns of figures.
@@ -38,10 +39,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases-per-source", default="3", help="a number, or all (%(default)s)")
     parser.add_argument("--methods", help=f"some of {keys}; all by default")
     parser.add_argument(
-        "--quick", action="store_true", help=f"one case a source, {', '.join(QUICK_METHODS)}, no memory"
+        "--quick",
+        action="store_true",
+        help=f"one case a source, {', '.join(QUICK_METHODS)}, no memory; one pair a source, one slice, no ablation",
     )
     parser.add_argument("--no-cost", action="store_true", help="leave the cost out")
     parser.add_argument("--no-accuracy", action="store_true", help="cost only; needs no data")
+    transfer.add_arguments(parser)
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     found = parser.parse_args(argv)
     chosen = found.methods.split(",") if found.methods else QUICK_METHODS if found.quick else list(methods.BY_KEY)
@@ -65,14 +69,7 @@ def measure_accuracy(options: argparse.Namespace, console: Console) -> list[accu
     measured = [method for method in options.methods if method.key in runners]
     skipped: list[str] = []
     total = sum(len(case.labels) for case in cases) * len(measured)
-    # A line every half minute where nobody watches: a log of hundreds of bars hides its errors.
-    interval = 0.5 if sys.stderr.isatty() else 30
-    with tqdm(total=total, file=sys.stderr, unit="run", dynamic_ncols=True, mininterval=interval) as bar:
-
-        def progress(text: str) -> None:
-            bar.set_description_str(text, refresh=False)
-            bar.update()
-
+    with counted(total) as progress:
         records = accuracy.measure(cases, measured, runners, skipped, progress)
     for protocol in ("one", "three"):
         if table.columns(measured, protocol):
@@ -91,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     start = time.perf_counter()
     found: list[checks.Check] = []
     written: dict = {"cases_per_source": options.limit, "methods": [method.key for method in options.methods]}
-    if not options.no_accuracy:
+    if not options.no_accuracy and not options.transfer_only:
         records = measure_accuracy(options, console)
         found += checks.accuracy_checks(records)
         written["structures"] = [asdict(record) for record in records]
@@ -103,12 +100,15 @@ def main(argv: list[str] | None = None) -> int:
             }
             for protocol in ("one", "three")
         }
-    if not options.no_cost:
-        with tqdm(file=sys.stderr, bar_format="cost: {desc} {elapsed}") as bar:
-            costs = cost.measure(options.quick, bar.set_description_str)
+    if not options.no_cost and not options.transfer_only:
+        with timed("cost") as progress:
+            costs = cost.measure(options.quick, progress)
         table.print_cost(console, costs)
         found += checks.cost_checks(costs)
         written["cost"] = costs.as_dict()
+    if not options.no_transfer:
+        more, written["transfer"] = transfer.run(options, console)
+        found += more
     table.print_checks(console, found)
     seconds = time.perf_counter() - start
     console.print(f"\nmeasured in {seconds / 60:.1f} min", style="dim")

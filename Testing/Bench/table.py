@@ -38,9 +38,9 @@ def print_sources(console: Console, records: Sequence[Record], methods: Sequence
         table = _table(f"{source}: {TITLES[protocol]}", "structure", shown)
         for record in own:
             mark = " °" if record.small_support else ""
-            table.add_row(f"{record.title}{mark}", *(_cell(getattr(record, protocol)[m.key]) for m in shown))
+            table.add_row(f"{record.title}{mark}", *(cell(getattr(record, protocol)[m.key]) for m in shown))
         table.add_section()
-        table.add_row("mean", *(_cell(mean(getattr(r, protocol)[m.key] for r in own)) for m in shown), style="bold")
+        table.add_row("mean", *(cell(mean(getattr(r, protocol)[m.key] for r in own)) for m in shown), style="bold")
         table.add_row("seconds a structure", *(_seconds(own, method) for method in shown), style="dim")
         console.print(table)
 
@@ -51,16 +51,16 @@ def print_means(console: Console, records: Sequence[Record], methods: Sequence[M
     table = _table(f"ALL SOURCES: {TITLES[protocol]}", "source", shown)
     means = {method.key: source_means(list(records), protocol, method.key) for method in shown}
     for source in dict.fromkeys(record.source for record in records):
-        table.add_row(source, *(_cell(means[method.key][source]) for method in shown))
+        table.add_row(source, *(cell(means[method.key][source]) for method in shown))
     table.add_section()
-    overall = [_cell(overall_mean(list(records), protocol, method.key)) for method in shown]
+    overall = [cell(overall_mean(list(records), protocol, method.key)) for method in shown]
     table.add_row("mean over sources", *overall, style="bold")
     larger = [record for record in records if not record.small_support]
     if 0 < len(larger) < len(records):
         for source in dict.fromkeys(record.source for record in records if record.small_support):
             cells = [source_means(larger, protocol, m.key).get(source, Score(math.nan, math.nan)) for m in shown]
-            table.add_row(f"{source} without °", *map(_cell, cells), style="dim")
-        cells = [_cell(overall_mean(larger, protocol, method.key)) for method in shown]
+            table.add_row(f"{source} without °", *map(cell, cells), style="dim")
+        cells = [cell(overall_mean(larger, protocol, method.key)) for method in shown]
         table.add_row("mean over sources without °", *cells, style="dim")
     table.add_row("seconds a structure", *(_seconds(records, method) for method in shown), style="dim")
     console.print(table)
@@ -110,7 +110,8 @@ def _table(title: str, first: str, shown: Sequence[Method]) -> Table:
     return table
 
 
-def _cell(score: Score) -> str:
+def cell(score: Score) -> str:
+    """Both parts of a score."""
     return " / ".join("  – " if math.isnan(value) else f"{value:.3f}" for value in score)
 
 

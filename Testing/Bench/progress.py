@@ -1,0 +1,30 @@
+"""The bar that shows how far a run is, on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+@contextmanager
+def counted(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar of so many runs; what is yielded takes the name of the run that begins."""
+    # A line every half minute where nobody watches: a log of hundreds of bars hides its errors.
+    interval = 0.5 if sys.stderr.isatty() else 30
+    with tqdm(total=total, file=sys.stderr, unit="run", dynamic_ncols=True, mininterval=interval) as bar:
+
+        def progress(text: str) -> None:
+            bar.set_description_str(text, refresh=False)
+            bar.update()
+
+        yield progress
+
+
+@contextmanager
+def timed(name: str) -> Iterator[Callable[[str], None]]:
+    """No count, only what is being done and since when."""
+    with tqdm(file=sys.stderr, bar_format=f"{name}: {{desc}} {{elapsed}}") as bar:
+        yield bar.set_description_str
