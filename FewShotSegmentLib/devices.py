@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -67,3 +68,18 @@ def with_less_memory(attempts: list[tuple[str, Callable[[], T]]], notes: list[st
         if position + 1 < len(attempts):
             notes.append(f"The device ran out of memory, so it was done again {attempts[position + 1][0]}.")
     raise DeviceError("The device ran out of memory even in the smallest pieces; use device cpu.")
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """The same input gives the same bits: no kernels that are chosen by timing or add up in changing order."""
+    if device.type != "cuda":
+        yield
+        return
+    tf32 = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = tf32

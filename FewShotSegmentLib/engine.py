@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from . import checks
 from .allocator import keep_freed_memory
-from .devices import resolve_device, with_less_memory
+from .devices import repeatable, resolve_device, with_less_memory
 from .networks import Propagator
 from .preprocessing import decide_modality, normalise
 from .progress import Progress
@@ -185,7 +184,7 @@ class Engine:
             # parameters are moved in place, so the network stays where the retry ended: later volumes fit there too
             self.network.to(device)
             self.device = device
-            with _repeatable(device):
+            with repeatable(device):
                 Sweep(self.network, grid, list(tasks.values()), device, settings, per_call).run(progress, cancelled)
             return {name: task.finish() for name, task in tasks.items()}
 
@@ -196,18 +195,3 @@ class Engine:
             attempts.append(("in smaller pieces", lambda: attempt(here, thrifty, 1)))
             attempts.append(("on the CPU", lambda: attempt(torch.device("cpu"), self.settings, 1)))
         return with_less_memory(attempts, self.notes)
-
-
-@contextmanager
-def _repeatable(device: torch.device) -> Iterator[None]:
-    """The same input gives the same bits: no kernels that are chosen by timing or add up in changing order."""
-    if device.type != "cuda":
-        yield
-        return
-    tf32 = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = tf32

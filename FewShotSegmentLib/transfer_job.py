@@ -109,8 +109,15 @@ class TransferJob:
 
             try:
                 entries.append(self._one(query, paths, transfer, segments, step, cancelled))
+            except (KeyboardInterrupt, Cancelled) as stop:
+                done = sum("error" not in entry for entry in entries)
+                if not done:
+                    raise
+                raise Cancelled(
+                    f"Cancelled: {done} of {len(self.queries)} volumes had been done, and their results stay."
+                ) from stop
             except FewShotError as error:
-                if len(self.queries) == 1 or isinstance(error, Cancelled):
+                if len(self.queries) == 1:
                     raise
                 entries.append({"volume": str(query), "output": None, "error": str(error)})
             step(1, 1)
@@ -208,7 +215,7 @@ class TransferJob:
     def _collect(self) -> tuple[dict[str, list[Support]], list[str]]:
         """{segment: supports}, and what their user should know."""
         notes: list[str] = []
-        sources: list[list[Support]] = []
+        sources: list[tuple[list[Support], bool]] = []
         offered: dict[str, None] = {}
         met: set[str] = set()
         for path, drawn in self.supports:
@@ -226,16 +233,16 @@ class TransferJob:
                 modality=self.support_modality,
                 keep_source=True,  # stays in this run and its report
             )
-            sources.append(found)
+            sources.append((found, True))
             notes += [f"{path.name}: {note}" for note in said]
         if self.library is not None or not self.supports:
-            sources.append(self._from_library(offered, met))
+            sources.append((self._from_library(offered, met), False))
         for name in self.segments:
             if name not in met:
                 raise InputError(f"There is no segment “{name}” in the supports; there are: {', '.join(offered)}.")
         segments: dict[str, list[Support]] = {}
-        for source in sources:
-            _add(segments, source)
+        for source, distinct in sources:
+            _add(segments, source, distinct)
         if not segments:
             raise InputError("There is no support; annotate a volume and give it with --support, or --library.")
         return segments, notes
@@ -308,12 +315,16 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _add(segments: dict[str, list[Support]], source: Sequence[Support]) -> None:
-    """Add one source's supports; a second segment of the same name and volume is another structure."""
+def _add(segments: dict[str, list[Support]], source: Sequence[Support], distinct: bool) -> None:
+    """Add one source's supports.
+
+    In one annotation (`distinct`) a second segment of the same name is another structure; in a library it is the same
+    one, drawn again.
+    """
     used: set[tuple[str, str]] = set()
     for support in source:
         name = next((known for known in segments if _plain(known) == _plain(support.name)), support.name)
-        while (name, support.volume_id) in used:
+        while distinct and (name, support.volume_id) in used:
             name += "′"
         used.add((name, support.volume_id))
         segments.setdefault(name, []).append(support if name == support.name else replace(support, name=name))
@@ -336,10 +347,10 @@ def _stem(path: Path) -> str:
 def _not_found(results: dict[str, TransferResult]) -> list[str]:
     """One plain sentence for each segment that was probably not found."""
     return [
-        f"{name} was probably not found in this volume (confidence {result.confidence:.2f}), so it is left empty; "
-        "annotate it here on one slice if it is there."
+        f"{name} was probably not found in this volume (confidence {result.confidence:.2f})"
+        + (", so check what was segmented." if result.slices else "; annotate it here on one slice if it is there.")
         for name, result in results.items()
-        if not result.found
+        if not result.found and not result.note
     ]
 
 

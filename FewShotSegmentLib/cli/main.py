@@ -52,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with own_words_only() as say:
         try:
             options.run(options)
-        except (KeyboardInterrupt, Cancelled):
+        except KeyboardInterrupt:
             say(f"fewshotsegment: {Cancelled()}")
+            return 130
+        except Cancelled as stop:
+            say(f"fewshotsegment: {stop}")
             return 130
         except FewShotError as error:
             say(f"fewshotsegment: {error}")

@@ -31,8 +31,8 @@ def choose_slices(sightings: Sequence[Sighting], spacing: float, settings: Setti
     """The best slice for each support slice, those of one volume together.
 
     One volume's slices must be found in their order, and at about their distances: the sum of their scores, less what
-    the distances differ by, is largest over all assignments (dynamic programming). Volumes that are much less sure
-    than the best one have no say, and of choices closer to each other than a slice the surer one stays.
+    the distances differ by, is largest over all assignments (dynamic programming). Volumes whose surest
+    choice is much less sure than the best one's have no say, and of two choices on one slice the surer one stays.
 
     Args:
         sightings: of all support slices of one segment.
@@ -46,20 +46,17 @@ def choose_slices(sightings: Sequence[Sighting], spacing: float, settings: Setti
     for number in dict.fromkeys(s.framed.support for s in sightings):
         own = sorted((s for s in sightings if s.framed.support == number), key=lambda s: s.framed.offset)
         per_volume.append(_best_together(own, spacing, settings))
-    best = max(_mean(choices) for choices in per_volume)
+    best = max(_surest(choices) for choices in per_volume)
     kept: dict[int, Choice] = {}
-    for choices in sorted(per_volume, key=_mean, reverse=True):
-        if _mean(choices) < best - settings.volumes_within:
-            break
-        for choice in choices:
-            if choice.index not in kept:
-                kept[choice.index] = choice
+    for choice in (c for choices in per_volume if _surest(choices) >= best - settings.volumes_within for c in choices):
+        if choice.index not in kept or choice.score > kept[choice.index].score:
+            kept[choice.index] = choice
     surest = max(choice.score for choice in kept.values())
     return [kept[i] for i in sorted(kept) if kept[i].score >= surest - settings.anchors_within]
 
 
-def _mean(choices: Sequence[Choice]) -> float:
-    return sum(choice.score for choice in choices) / len(choices)
+def _surest(choices: Sequence[Choice]) -> float:
+    return max(choice.score for choice in choices)
 
 
 def _best_together(own: Sequence[Sighting], spacing: float, settings: Settings) -> list[Choice]:
@@ -84,6 +81,8 @@ def _best_together(own: Sequence[Sighting], spacing: float, settings: Settings) 
 def _with_place(sighting: Sighting, settings: Settings) -> NDArray[np.float64]:
     """Scores less a penalty for slices at another place along the body."""
     scores = sighting.scores.double().numpy()
+    if sighting.framed.place is None:
+        return np.asarray(scores)
     places = np.arange(len(scores)) / max(1, len(scores) - 1)
     near = np.exp(-((places - sighting.framed.place) ** 2) / (2 * settings.body_reach**2))
     return np.asarray(scores - settings.body_weight * (1 - near))

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled
 from ..networks import FewShotNetwork, Propagator
 from ..settings import Settings
 from ..support import Support
 from .anchors import DrawnAnchor, draw_anchor
 from .choose import choose_slices
-from .frame import FramedSlice, bring_to_frame
+from .frame import FramedSlice, bring_to_frame, query_axis
 from .locate import locate, score_slices
 from .query import Query
 
@@ -27,39 +27,49 @@ class Finding:
     """What is known of a segment before it is carried on.
 
     Attributes:
-        supports: all that were given.
+        supports: those that lie on the query's plane.
         anchors: the found slices with their masks, by rising index; a mask may have come out empty.
         strength: match times confidence of the surest anchor, about 0 to 1; 0 if all masks came out empty. Either alone
             says less: a foreign body part may match well and be drawn with doubt, or the other way round.
         seconds: time it took.
+        note: why it could not be looked for, a sentence; empty if it could.
     """
 
     supports: Sequence[Support]
     anchors: list[DrawnAnchor]
     strength: float
     seconds: float
+    note: str = ""
+
+
+def on_plane(query: Query, supports: Sequence[Support]) -> list[Support]:
+    """Supports whose slices lie across the query's axis."""
+    return [s for s in supports if query_axis(s, query.frame.geometry).axes[0] == query.frame.axis]
 
 
 def frame_supports(query: Query, supports: Sequence[Support], settings: Settings) -> list[FramedSlice]:
-    """At most `support_slices` slices of each support, evenly spaced, in the query's frame.
+    """At most `support_slices` slices of each support on the query's plane, evenly spaced, in the query's frame.
 
-    Raises:
-        InputError: none of them overlaps the query.
+    None where no mask overlaps the query, even with the bodies' middles on each other.
     """
     framed = []
     for number, support in enumerate(supports):
+        if not on_plane(query, [support]):
+            continue
         count = min(len(support.slices), settings.support_slices)
         # the middles of equal parts: an organ's very ends are a few pixels that say little
         places = ((np.arange(count) + 0.5) * len(support.slices) / count).astype(int)
         framed += bring_to_frame(support, number, [support.slices[i] for i in places], query.frame, settings.body_scale)
     # a mask at the edge of a larger field of view may lie outside this one
-    inside = [item for item in framed if bool((item.mask > 0).any())]
-    if not inside:
-        raise InputError(
-            f"The annotated slices of {supports[0].name} do not overlap the volume, even with the bodies' middles on "
-            "each other; check that both show the same part of the body."
-        )
-    return inside
+    return [item for item in framed if bool((item.mask > 0).any())]
+
+
+def no_overlap(name: str) -> str:
+    """What to say where no support slice overlaps the query."""
+    return (
+        f"The annotated slices of {name} do not overlap the volume, even with the bodies' middles on each other; check "
+        "that both show the same part of the body."
+    )
 
 
 def learn(framed: Sequence[FramedSlice], network: FewShotNetwork[Any], device: torch.device) -> tuple[Any, Tensor]:
@@ -91,11 +101,12 @@ def find(
         cancelled: asked before every support slice.
 
     Raises:
-        InputError: the supports do not overlap the volume.
         Cancelled: `cancelled` said yes.
     """
     start = time.perf_counter()
     framed = frame_supports(query, supports, settings)
+    if not framed:
+        return Finding([], [], 0.0, time.perf_counter() - start, no_overlap(supports[0].name))
     memory, features = learn(framed, network, device)
     maps = score_slices(memory, query, network, device)
     sightings = []
@@ -106,4 +117,4 @@ def find(
     choices = choose_slices(sightings, query.spacing, settings)
     anchors = [draw_anchor(choice, query, propagator, device) for choice in choices]
     strength = max((anchor.choice.score * anchor.confidence for anchor in anchors if anchor.mask.any()), default=0.0)
-    return Finding(supports, anchors, strength, time.perf_counter() - start)
+    return Finding(on_plane(query, supports), anchors, strength, time.perf_counter() - start)

@@ -66,7 +66,8 @@ class FramedSlice:
     Attributes:
         image: [h, w], standardised as its own volume.
         mask: [h, w], 0 to 1 (covered share).
-        place: where its slice lies in its volume, 0 (first) to 1 (last), in the query's order of slices.
+        place: where its slice lies in its volume, 0 (first) to 1 (last), in the query's order of slices; None where the
+            volume has one slice.
         offset: mm along the query's slices from the support's first annotated slice.
         support: number of the support it belongs to.
         index: of the slice in the support's volume.
@@ -74,7 +75,7 @@ class FramedSlice:
 
     image: Tensor
     mask: Tensor
-    place: float
+    place: float | None
     offset: float
     support: int
     index: int
@@ -147,12 +148,12 @@ def _bring(
     image_there = _paste(resampled[0], shift, frame.size, float(stack[0].min()))
     mask_there = _paste(resampled[1], shift, frame.size, 0.0)
     rises = match.signs[0] > 0
-    place = part.index / max(1, part.count - 1)
+    place = part.index / (part.count - 1) if part.count > 1 else None
     step = part.geometry.spacing[0] * (1 if rises else -1)
     return FramedSlice(
         image_there,
         mask_there.clamp(0, 1),
-        place if rises else 1 - place,
+        place if rises or place is None else 1 - place,
         (part.index - support.slices[0].index) * step,
         number,
         part.index,

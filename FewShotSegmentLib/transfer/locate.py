@@ -100,7 +100,7 @@ def locate(
         shift = torch.stack([rows[where // len(columns)], columns[where % len(columns)]], 1)
         there = torch.cat([moved(contrast, int(r), int(c)) for r, c in shift])
         best = best + settings.map_weight * (there * own.to(device)).sum((1, 2, 3))
-        scores.append(best.cpu())
+        scores.append(best.clamp_max(1).cpu())
         shifts.append(shift.cpu())
     cell = [n / m for n, m in zip(query.grid.size, support.shape[-2:], strict=True)]
     pixels = (torch.cat(shifts) * torch.tensor(cell)).round().long()

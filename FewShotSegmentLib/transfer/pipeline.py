@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import checks
-from ..devices import with_less_memory
+from ..devices import repeatable, with_less_memory
 from ..engine import Engine
 from ..errors import InputError
 from ..images.geometry import Geometry
@@ -131,36 +131,42 @@ class Transfer:
         settings, steps = self.engine.settings, task.steps
         self.network.to(device)
         propagator = self.engine.network.to(device)
-        with torch.inference_mode():
+        with torch.inference_mode(), repeatable(device):
             query = read_query(
                 task.array, task.geometry, task.axis, task.modality, self.network, device, settings, steps.first,
                 task.cancelled,
             )  # fmt: skip
             if not task.propagate:
-                return {
-                    name: segment_slices(query, supports, self.network, device, settings, task.keep_probability)
-                    for name, supports in task.segments.items()
-                }
+                bare = {}
+                for done, (name, supports) in enumerate(task.segments.items(), 1):
+                    bare[name] = segment_slices(
+                        query, supports, self.network, device, settings, task.keep_probability, task.cancelled
+                    )
+                    self.notes += [note for note in [bare[name].note] if note]
+                    steps.second(done, len(task.segments))
+                return bare
             findings = {
                 name: find(query, supports, self.network, propagator, device, settings, task.cancelled)
                 for name, supports in task.segments.items()
             }
+            self.notes += [finding.note for finding in findings.values() if finding.note]
         results = complete(
             query, findings, self.engine, task.modality, task.keep_probability, steps.second, task.cancelled
         )
         self.notes += [note for note in self.engine.notes if note not in self.notes]
+        steps.second(1, 1)
         return results
 
     def _by_axis(
         self, segments: Mapping[str, Sequence[Support]], geometry: Geometry
     ) -> dict[int, dict[str, list[Support]]]:
-        """Segments by the query's axis that their slices lie across; supports across another one are left out."""
+        """Segments by the query's axis that their first support's slices lie across; `find` uses no others."""
         groups: dict[int, dict[str, list[Support]]] = {}
         for name, supports in segments.items():
             if not supports:
                 raise InputError(f"There is no support for {name}; annotate it on at least one slice.")
             axes = [query_axis(support, geometry).axes[0] for support in supports]
-            groups.setdefault(axes[0], {})[name] = [s for s, a in zip(supports, axes, strict=True) if a == axes[0]]
+            groups.setdefault(axes[0], {})[name] = list(supports)
             if len(set(axes)) > 1:
                 self.notes.append(
                     f"The supports of {name} are drawn on different planes; those on the first one's plane are used."

@@ -30,16 +30,18 @@ class TransferResult:
     """One segment in another patient's volume.
 
     Attributes:
-        mask: bool [z, y, x]; empty if it was probably not found.
+        mask: bool [z, y, x]; empty if it was probably not found (but not that of a bare per-slice result).
         probability: float32 [z, y, x], 0 to 1, or None if not asked for.
         slice_confidence: float32 [n] along `axis`, 0 to 1: how sure the mask of each slice is; where a slice is empty,
             how sure it is that it should be. Never more than `confidence` where the mask is not empty.
-        confidence: overall, 0 to 1: 0.5 is the line between probably found and probably not.
+        confidence: overall, 0 to 1: 0.5 is the line between probably found and probably not; of a bare per-slice result
+            the mean of the filled slices.
         found: whether the organ was probably found.
         anchors: found slices, rising; none for a bare per-slice result.
         axis: array axis across the slices.
         slices: indices of the slices that hold the mask, rising.
-        seconds: time it took, shared parts in equal shares.
+        seconds: time it took, without what is shared by all segments (reading and encoding the volume).
+        note: why it could not be looked for, a sentence; empty if it could.
     """
 
     mask: NDArray[np.bool_]
@@ -50,6 +52,7 @@ class TransferResult:
     anchors: tuple[FoundAnchor, ...]
     axis: int
     seconds: float = 0.0
+    note: str = ""
     slices: tuple[int, ...] = field(default=())
 
     def find_slices(self) -> None:

@@ -98,7 +98,7 @@ def test_changes_are_shown_with_their_difference():
     console = Console(width=200, record=True, file=io.StringIO())
     transfer_table.print_changes(console, _records(values, sources=["a"]), transfer_methods.rows(True, False))
     lines = console.export_text().splitlines()
-    (reach,) = [line for line in lines if "reach=∞" in line]
+    (reach,) = [line for line in lines if line.strip().startswith("reach=∞")]
     assert reach.split()[-3:] == ["-0.250", "/", "-0.250"]
     (default,) = [line for line in lines if "DSPNet, repaired" in line and "each change" not in line]
     assert "+0.000" not in default

@@ -70,7 +70,18 @@ def _accuracy(options: argparse.Namespace, console: Console, written: dict[str, 
         transfer_table.print_changes(console, records, measured)
         transfer_table.print_structures(console, records, measured)
     transfer_table.print_notes(console, rows, missing, left_out, records)
+    absences = []
+    if records and any(row.kind == "pipeline" for row in measured):
+        import transfer_presence
+
+        from FewShotSegmentLib.transfer import Transfer
+
+        with timed("transfer, organ taken out") as tell:
+            absences = transfer_presence.measure(pairs, Transfer(engine.load()), tell)
+        for line in transfer_presence.lines(records, absences):
+            console.print(line, markup=False, soft_wrap=True)
     written |= {
+        "absent": [asdict(absence) for absence in absences],
         "pairs": [[pair.support.name, pair.query.name] for pair in pairs],
         "left_out": left_out,
         "missing": missing,

@@ -95,6 +95,7 @@ CHANGES = (
     _change("no-attention", "attention=0: no labels", attention=0.0),
     _change("no-temperature", "temperature=1: none", temperature=1.0),
     _change("no-reach", "reach=∞", reach=float("inf")),
+    _change("raw-anywhere", "standardise=False, reach=∞", standardise=False, reach=float("inf")),
     _change("channel-mixing", "channel_mixing=0.3", channel_mixing=0.3),
     _change("self-prototypes", "self_prototypes=0.3", self_prototypes=0.3),
     _change("stride-4", "encoder stride 4", stride=4),

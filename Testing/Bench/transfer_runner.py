@@ -73,7 +73,7 @@ class Runner:
             return {name: self._nothing(scene, start, error) for name in supports}
         seconds = (time.perf_counter() - start) / len(supports)
         return {
-            name: Outcome(result.mask, seconds, "" if result.found else "said not to be found")
+            name: Outcome(result.mask, seconds, "" if result.found else result.note or "said not to be found")
             for name, result in found.items()
         }
 
@@ -121,5 +121,5 @@ def paste(query: Any, support: Any, settings: Settings) -> np.ndarray:
     found = np.zeros((count, *query.grid.native), bool)
     for index in range(count):
         place = index / max(1, count - 1)
-        found[index] = masks[int(np.argmin([abs(item.place - place) for item in framed]))]
+        found[index] = masks[int(np.argmin([abs((item.place or 0.0) - place) for item in framed]))]
     return np.moveaxis(found, 0, query.frame.axis)

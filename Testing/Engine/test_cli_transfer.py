@@ -166,8 +166,8 @@ def test_labels_are_the_same_in_all_results_whatever_is_found(files, organ, tmp_
     assert not sitk.GetArrayFromImage(sitk.ReadImage(nothing["output"])).any()
     for segment, note in zip(nothing["segments"], nothing["notes"], strict=True):
         assert note == (
-            f"{segment['name']} was probably not found in this volume (confidence {segment['confidence']:.2f}), so it "
-            "is left empty; annotate it here on one slice if it is there."
+            f"{segment['name']} was probably not found in this volume (confidence {segment['confidence']:.2f}); "
+            "annotate it here on one slice if it is there."
         )
         assert segment["confidence"] < 0.5 and segment["voxels"] == 0 and segment["anchors"] == []
         assert segment["first_slice"] is segment["last_slice"] is None

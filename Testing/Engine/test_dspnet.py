@@ -85,7 +85,6 @@ def test_shapes(stride, shots, queries, channels, height, width):
     assert torch.isfinite(logits).all()
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="`labelled_cells` pools windows of 2 × 2 cells")
 @pytest.mark.parametrize(("stride", "height", "width"), [(8, 8, 8), (8, 8, 64), (8, 16, 8), (4, 4, 64)])
 def test_a_map_of_one_row_or_column(stride, height, width):
     logits = run(make(stride), images(1, 1, height, width), square(1, height, width), images(1, 1, height, width))

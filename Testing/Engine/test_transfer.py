@@ -165,10 +165,11 @@ def test_the_bare_network_slice_by_slice(bare, second):
     assert (bare.slice_confidence >= 0).all() and (bare.slice_confidence <= 1).all()
     np.testing.assert_array_equal(bare.mask, bare.probability > 0.5)
     assert bare.slices == tuple(np.flatnonzero(bare.mask.any((1, 2))))
-    assert bare.confidence == pytest.approx(float(bare.slice_confidence[list(bare.slices)].mean()))
+    # slices are no surer than all of them together, so the mean of what is left is a little lower
+    filled = bare.slice_confidence[list(bare.slices)]
+    assert filled.max() == pytest.approx(bare.confidence) and filled.mean() > bare.confidence - 0.05
 
 
-@pytest.mark.xfail(strict=True, reason="the mean of the filled slices, and found wherever a voxel is")
 def test_confidence_of_the_bare_network_means_what_it_says(transfer, bare, second, grid, support):
     without = np.where(second.mask, 40, second.image).astype(np.int16)
     absent = one(transfer, without, grid, [support], propagate=False)
@@ -292,7 +293,6 @@ def test_a_query_of_one_slice(transfer, second, support):
         assert dice(result.mask, second.mask[7:8]) > 0.75
 
 
-@pytest.mark.xfail(strict=True, reason="numbers are those among the supports that are left")
 @pytest.mark.usefixtures("generous")
 def test_supports_are_numbered_as_they_were_given(transfer, first, second, grid, support, third):
     sagittal = support_of(first.image, first.mask, [28], grid, axis=2)
@@ -456,7 +456,6 @@ def test_progress_counts_up_to_the_end(transfer, first, second, grid, support):
     assert done == total
 
 
-@pytest.mark.xfail(strict=True, reason="the second half is never reported")
 def test_progress_reaches_the_end_where_there_is_nothing_to_carry_on(transfer, second, grid, support):
     done, total = progress_of(transfer, second.image[5:9], grid, {"organ": [support]}, propagate=False)
     assert done == total
@@ -465,7 +464,6 @@ def test_progress_reaches_the_end_where_there_is_nothing_to_carry_on(transfer, s
     assert done == total
 
 
-@pytest.mark.xfail(strict=True, reason="`segment_slices` does not ask")
 def test_cancel_while_the_bare_network_works(transfer, second, grid, support):
     calls = []
     segments = {name: [support] for name in "abcd"}
@@ -535,3 +533,18 @@ def test_unknown_method(engine):
 
 def test_no_segments_no_results(transfer, second, grid):
     assert transfer.run(second.image, grid, {}, modality="ct") == {}
+
+
+def test_an_organ_out_of_view_does_not_stop_the_others(transfer, base, first, second, grid, support):
+    """Both volumes are cropped about the body's middle, so that the one support's mask lies beyond the query's edge."""
+    corner = np.zeros_like(first.mask)
+    corner[7, :2, :2] = True
+    small = np.ascontiguousarray(second.image[:, 12:36, 14:42])
+    out = support_of(first.image, corner, [7], grid)
+    smaller = Geometry(small.shape, grid.ijk_to_lps)
+    results = transfer.run(small, smaller, {"corner": [out], "organ": [support]}, modality="ct")
+    assert not results["corner"].found and not results["corner"].mask.any() and results["corner"].confidence == 0
+    assert results["organ"].found
+    assert any("corner" not in note and "do not overlap" in note for note in transfer.notes)
+    bare = transfer.run(small, smaller, {"corner": [out]}, modality="ct", propagate=False)["corner"]
+    assert not bare.found and not bare.mask.any() and bare.slice_confidence.shape == (14,)

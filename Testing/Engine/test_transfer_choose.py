@@ -114,7 +114,6 @@ def test_of_two_volumes_on_one_slice_the_surer_stays():
     assert [(c.index, c.sighting.framed.support) for c in found] == [(4, 1)]
 
 
-@pytest.mark.xfail(strict=True, reason="the first one of a volume stays, and the volume's mean decides between volumes")
 @pytest.mark.parametrize("supports", [(0, 0, 0), (0, 0, 1)])
 def test_of_two_choices_on_one_slice_the_surer_stays(supports):
     scores = [peak(2, 0.9), peak(5, 0.75), peak(5, 0.8)]

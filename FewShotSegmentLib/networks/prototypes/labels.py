@@ -51,9 +51,13 @@ def labelled_cells(features: Tensor, masks: Tensor) -> LabelledCells:
         features: [S, C, h, w].
         masks: share of each cell that is foreground, [S, 1, h, w].
     """
+    if min(masks.shape[-2:]) < 2:  # no room for 2 × 2
+        cells = unit(features.permute(0, 2, 3, 1).flatten(0, 2), 1)
+        everywhere = places(features).repeat(len(features), 1)
+        return LabelledCells(cells, masks.flatten(), everywhere, torch.zeros_like(masks.flatten()))
+    fine = torch.ones_like(masks, dtype=torch.bool)
     touched = F.max_pool2d(masks, 2)
     rows, columns = (2 * n for n in touched.shape[-2:])
-    fine = torch.ones_like(masks, dtype=torch.bool)
     fine[..., :rows, :columns] = F.interpolate(touched, scale_factor=2.0, mode="nearest") > 0
     where = places(features).t().view(1, 2, *features.shape[-2:]).expand(len(features), -1, -1, -1)
     keep, merge = fine[:, 0], touched[:, 0] == 0
