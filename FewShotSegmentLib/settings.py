@@ -53,8 +53,8 @@ class Settings:
     feature_cache_bytes: int = 512 * 2**20
     support_slices: int = 5
     body_scale: float = 0.7
-    place_reach: float = 0.15
-    place_weight: float = 0.1
+    place_reach: float = 0.1
+    place_weight: float = 0.2
     body_reach: float = 0.2
     body_weight: float = 0.1
     map_weight: float = 0.1
