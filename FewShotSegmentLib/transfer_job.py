@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from .errors import Cancelled, FewShotError, InputError, OutputError
 from .images import (
@@ -27,11 +24,13 @@ from .images import (
 from .images.output import LABELMAPS, SEGMENTATION, Found, all_or_nothing
 from .progress import Progress
 from .support import Support, SupportLibrary, collect_supports
+from .support.library import plain_name
+from .transfer_report import not_found, own_volume, segment_entry, support_entry
 from .version import __version__
 
 if TYPE_CHECKING:
     from .networks import FewShotNetwork
-    from .transfer import Transfer, TransferResult
+    from .transfer import Transfer
 
 KINDS = (SEGMENTATION, *LABELMAPS)
 _CHECKPOINT_METHODS = {"dspnet-published": "dspnet", "alpnet": "alpnet"}
@@ -59,6 +58,8 @@ class TransferJob:
         kind: ending of the results' names, one of `KINDS`.
         confidence: whether images of probabilities are written too.
         force: whether files that are there may be replaced.
+        series: DICOM series UID of the query, where its folder holds several.
+        support_series: as `series`, of the supports.
     """
 
     queries: Sequence[Path]
@@ -76,6 +77,8 @@ class TransferJob:
     kind: str = SEGMENTATION
     confidence: bool = False
     force: bool = False
+    series: str | None = None
+    support_series: str | None = None
 
     def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None) -> dict[str, Any]:
         """Do it. A query that cannot be used does not keep the others from theirs; it is in the report.
@@ -128,7 +131,7 @@ class TransferJob:
             "checkpoint": str(self.checkpoint) if self.checkpoint else None,
             "propagated": self.propagate,
             "weights": {"name": engine.weights.name, "sha256": engine.weights.sha256},
-            "supports": [_support(support, number) for n in segments for number, support in enumerate(segments[n])],
+            "supports": [support_entry(support, n) for own in segments.values() for n, support in enumerate(own)],
             "notes": notes,
             "seconds": round(time.perf_counter() - start, 3),
             "queries": entries,
@@ -144,7 +147,7 @@ class TransferJob:
         cancelled: Callable[[], bool] | None,
     ) -> dict[str, Any]:
         start = time.perf_counter()
-        volume = read_volume(query)
+        volume = read_volume(query, self.series)
         modality = self.modality if self.modality != "auto" else volume.modality or "auto"
         results = transfer.run(
             volume.array,
@@ -156,7 +159,7 @@ class TransferJob:
             progress=progress,
             cancelled=cancelled,
         )
-        notes = [*transfer.notes, *_not_found(results)]
+        notes = [*transfer.notes, *own_volume(volume, segments), *not_found(results)]
         found = []
         identities: set[str] = set()
         for label, (name, result) in enumerate(results.items(), 1):
@@ -176,7 +179,7 @@ class TransferJob:
             "modality": {"used": transfer.modality, "source": self._source(volume)},
             "seconds": round(time.perf_counter() - start, 3),
             "notes": notes,
-            "segments": [_report(n, label, r, volume) for label, (n, r) in enumerate(results.items(), 1)],
+            "segments": [segment_entry(n, label, r, volume) for label, (n, r) in enumerate(results.items(), 1)],
         }
 
     def _source(self, volume: Volume) -> str:
@@ -197,6 +200,9 @@ class TransferJob:
         """For each query the files to write; nothing is written over an input or, unasked, over what is there."""
         if not self.queries:
             raise InputError("There is no volume to find the segments in; name at least one.")
+        for number, query in enumerate(self.queries):
+            if any(query.resolve() == earlier.resolve() for earlier in self.queries[:number]):
+                raise InputError(f"The volume {query} is given twice; name it once.")
         inputs = [*self.queries, *(path for pair in self.supports for path in pair)]
         inputs += [path for path in (self.library, self.checkpoint) if path]
         endings = [self.kind, *([".confidence.nii.gz"] if self.confidence else [])]
@@ -219,7 +225,7 @@ class TransferJob:
         offered: dict[str, None] = {}
         met: set[str] = set()
         for path, drawn in self.supports:
-            volume = read_volume(path)
+            volume = read_volume(path, self.support_series)
             annotation = read_annotation(drawn, volume.geometry)
             offered.update(dict.fromkeys(segment.name for segment in annotation.segments))
             wanted = self._wanted(annotation, met)
@@ -251,8 +257,8 @@ class TransferJob:
         """Names of the annotation's segments that are asked for, in capitals or not or, of a labelmap, by value."""
         wanted = []
         for segment in annotation.segments:
-            own = {_plain(segment.name)} | (set() if segment.fields else {str(segment.label)})
-            asked = [name for name in self.segments if _plain(name) in own]
+            own = {plain_name(segment.name)} | (set() if segment.fields else {str(segment.label)})
+            asked = [name for name in self.segments if plain_name(name) in own]
             met.update(asked)
             wanted += [segment.name] if asked else []
         return wanted
@@ -268,10 +274,10 @@ class TransferJob:
                 )
             raise InputError(f"The library {library.path} is empty; add to it with “fewshotsegment library add”.")
         offered.update(dict.fromkeys(entry.name for entry in entries))
-        known = {_plain(entry.name) for entry in entries}
-        met.update(name for name in self.segments if _plain(name) in known)
-        wished = {_plain(name) for name in self.segments}
-        names = [entry.id for entry in entries if not wished or _plain(entry.name) in wished]
+        known = {plain_name(entry.name) for entry in entries}
+        met.update(name for name in self.segments if plain_name(name) in known)
+        wished = {plain_name(name) for name in self.segments}
+        names = [entry.id for entry in entries if not wished or plain_name(entry.name) in wished]
         return library.load(names) if names else []
 
 
@@ -310,11 +316,6 @@ def _with_own_identity(fields: Mapping[str, str], label: int, taken: set[str]) -
     return dict(fields) if own == given else {**fields, "ID": own}
 
 
-def _plain(name: str) -> str:
-    """A name for comparison, as the library compares: without capitals, accented letters written in one way."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
 def _add(segments: dict[str, list[Support]], source: Sequence[Support], distinct: bool) -> None:
     """Add one source's supports.
 
@@ -323,7 +324,7 @@ def _add(segments: dict[str, list[Support]], source: Sequence[Support], distinct
     """
     used: set[tuple[str, str]] = set()
     for support in source:
-        name = next((known for known in segments if _plain(known) == _plain(support.name)), support.name)
+        name = next((known for known in segments if plain_name(known) == plain_name(support.name)), support.name)
         while distinct and (name, support.volume_id) in used:
             name += "′"
         used.add((name, support.volume_id))
@@ -342,47 +343,3 @@ def _stem(path: Path) -> str:
         if name.lower().endswith(ending) and len(name) > len(ending):
             return name[: -len(ending)]
     return name
-
-
-def _not_found(results: dict[str, TransferResult]) -> list[str]:
-    """One plain sentence for each segment that was probably not found."""
-    return [
-        f"{name} was probably not found in this volume (confidence {result.confidence:.2f})"
-        + (", so check what was segmented." if result.slices else "; annotate it here on one slice if it is there.")
-        for name, result in results.items()
-        if not result.found and not result.note
-    ]
-
-
-def _support(support: Support, number: int) -> dict[str, Any]:
-    """What the report says of a support."""
-    return {
-        "segment": support.name,
-        "number": number,
-        "modality": support.modality,
-        "source": support.source,
-        "slices": [part.index for part in support.slices],
-    }
-
-
-def _report(name: str, label: int, result: TransferResult, volume: Volume) -> dict[str, Any]:
-    """What the report says of a segment in a query."""
-    voxels = int(np.count_nonzero(result.mask))
-    return {
-        "name": name,
-        "label": label,
-        "found": result.found,
-        "confidence": round(result.confidence, 4),
-        "axis": result.axis,
-        "anchors": [
-            {"slice": a.index, "support": a.support, "support_slice": a.support_index, "score": round(a.score, 4)}
-            for a in result.anchors
-        ],
-        "first_slice": result.slices[0] if result.slices else None,
-        "last_slice": result.slices[-1] if result.slices else None,
-        "slices_found": len(result.slices),
-        "voxels": voxels,
-        "ml": round(voxels * volume.geometry.voxel_ml, 4),
-        "slice_confidence": {str(i): round(float(c), 4) for i, c in enumerate(result.slice_confidence)},
-        "seconds": round(result.seconds, 3),
-    }

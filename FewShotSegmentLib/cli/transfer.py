@@ -55,6 +55,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--axis", choices=("auto", "0", "1", "2"), default="auto", help="array axis the annotated slices lie across"
     )
+    parser.add_argument("--series", metavar="UID", help="DICOM series of QUERY, where its folder holds several")
+    parser.add_argument("--support-series", metavar="UID", help="the same of --support VOLUME")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps", help="where to compute")
     parser.add_argument("--format", choices=[kind[1:] for kind in KINDS], default=KINDS[0][1:], help="of the results")
     parser.add_argument("--confidence", action="store_true", help="also write probabilities beside each result")
@@ -82,6 +84,8 @@ def run(options: argparse.Namespace) -> None:
         kind=f".{options.format}",
         confidence=options.confidence,
         force=options.force,
+        series=options.series,
+        support_series=options.support_series,
     )
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     with progress_bar("Finding", "step", shown=on_terminal and not options.quiet) as progress:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..errors import GeometryError
 
-_TILTED = 30.0
-"""Degrees between two grids' axes from which slices of the one show the body at another angle than the other's."""
+_TILTED = 15.0
+"""Degrees from which slices of two grids cut the body at angles so different that an organ's outline changes."""
 
 _TOLERANCE = 1e-2
 """Voxels: two grids agree when no corner is off by more. NIfTI keeps single precision (1e-4 voxel at 1 m)."""
@@ -84,16 +84,18 @@ class AxisMatch:
         axes: for each own array axis, the other's.
         signs: +1 where both run the same way, -1 where they run against each other.
         degrees: largest angle between an axis and its match.
+        across: angle between the first axes, the ones across slices where the first axis is.
     """
 
     axes: tuple[int, int, int]
     signs: tuple[int, int, int]
     degrees: float
+    across: float
 
     @property
     def tilted(self) -> bool:
-        """Whether the two show the body at clearly different angles."""
-        return self.degrees > _TILTED
+        """Whether slices across the first axis cut the body at clearly different angles; a turn in plane is none."""
+        return self.across > _TILTED
 
 
 def match_axes(own: Geometry, other: Geometry) -> AxisMatch:
@@ -103,8 +105,8 @@ def match_axes(own: Geometry, other: Geometry) -> AxisMatch:
     best = max(permutations(range(3)), key=lambda axes: sum(abs(cosines[a, b]) for a, b in enumerate(axes)))
     along = [float(cosines[a, b]) for a, b in enumerate(best)]
     first, second, third = (1 if c >= 0 else -1 for c in along)
-    largest = float(np.degrees(np.arccos(min(1.0, *(abs(c) for c in along)))))
-    return AxisMatch((best[0], best[1], best[2]), (first, second, third), largest)
+    angles = [float(a) for a in np.degrees(np.arccos(np.minimum(1.0, np.abs(along))))]
+    return AxisMatch((best[0], best[1], best[2]), (first, second, third), max(angles), angles[0])
 
 
 def place_on_grid(array: NDArray[np.generic], own: Geometry, grid: Geometry, what: str) -> NDArray[np.generic]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickletools
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +64,19 @@ def from_reference_checkpoint(
     own = network.state_dict()
     renamed = {_MATRIX if name == _PUBLISHED_MATRIX and _MATRIX in own else name: t for name, t in state.items()}
     required = [name for name in own if name != _MATRIX or restore_matrix]
-    _refuse("lacks", (_published(name) for name in required if name not in renamed))
-    _refuse("has unknown", (_published(name) for name in renamed if name not in own))
-    _refuse(
-        "has the wrong shape in",
-        (
-            f"{_published(name)} ({list(tensor.shape)}, it should be {list(own[name].shape)})"
-            for name, tensor in renamed.items()
-            if tensor.shape != own[name].shape
-        ),
-    )
+    faults = {
+        "lacks": [_published(name) for name in required if name not in renamed],
+        "has unknown": [_published(name) for name in renamed if name not in own],
+    }
+    _refuse(faults)
+    wrong = [
+        f"{_published(name)} ({list(tensor.shape)}, it should be {list(own[name].shape)})"
+        for name, tensor in renamed.items()
+        if tensor.shape != own[name].shape
+    ]
+    _refuse({"has the wrong shape in": wrong})
+    broken = [name for name in required if not bool(torch.isfinite(renamed[name]).all())]
+    _refuse({"has values that are no numbers in": [_published(name) for name in broken]})
     network.load_state_dict({name: renamed[name] for name in required}, strict=False)
     return network.eval()
 
@@ -83,17 +86,24 @@ def _published(name: str) -> str:
     return _PUBLISHED_MATRIX if name == _MATRIX else name
 
 
-def _refuse(how: str, keys: Iterable[str]) -> None:
+_NAMED = 8
+"""Keys named of each fault; a message must still be read."""
+
+
+def _refuse(faults: dict[str, list[str]]) -> None:
     """Refuse a checkpoint if there are such keys.
 
     Raises:
-        WeightsError: names the first few and says how many.
+        WeightsError: names the first few of each fault and says how many.
     """
-    found = list(keys)
-    if found:
-        first = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
-        entries = "1 entry" if len(found) == 1 else f"{len(found)} entries"
-        raise WeightsError(f"The checkpoint does not fit the network: it {how} {entries}: {first}.")
+    parts = []
+    for how, found in faults.items():
+        if found:
+            first = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+            entries = "1 entry" if len(found) == 1 else f"{len(found)} entries"
+            parts.append(f"{how} {entries}: {first}")
+    if parts:
+        raise WeightsError(f"The checkpoint does not fit the network: it {'; it '.join(parts)}.")
 
 
 def _unwrap(given: Any) -> dict[str, Tensor]:
@@ -125,7 +135,7 @@ def _read(path: Path) -> Any:
     """
     if not path.is_file():
         raise WeightsError(f"There is no checkpoint file {path}.")
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         from safetensors import SafetensorError  # noqa: PLC0415 - only for such files
         from safetensors.torch import load_file  # noqa: PLC0415
 

@@ -213,10 +213,10 @@ def _select(entries: Sequence[Entry], selection: Sequence[str], path: Path) -> l
 
 
 def _is_called(entry: Entry, wanted: str) -> bool:
-    return wanted.lower() == entry.id or _plain(wanted) == _plain(entry.name)
+    return wanted.lower() == entry.id or plain_name(wanted) == plain_name(entry.name)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name without what cannot be seen or is not meant: capitals, and the ways to write one accented letter."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 

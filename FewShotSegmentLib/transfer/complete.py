@@ -85,7 +85,7 @@ def _result(
             if chances is not None:
                 chances[anchor.choice.index] = anchor.probability
     filled = stack.any(axis=(1, 2))
-    slices[filled] = np.minimum(slices[filled], confidence)
+    slices[filled] *= confidence  # not cut off at it: their order says which to look at first
     result = TransferResult(
         carried.mask,
         carried.probability,

@@ -13,7 +13,8 @@ def overall_confidence(strength: float, settings: Settings) -> float:
         settings: `found_above`.
     """
     line = settings.found_above
-    share = strength / (2 * line) if strength < line else 0.5 + 0.5 * (strength - line) / (1 - line)
+    # what counts as not found must not read as 0.50
+    share = min(0.49, strength / (2 * line)) if strength < line else 0.5 + 0.5 * (strength - line) / (1 - line)
     return min(1.0, max(0.0, share))
 
 

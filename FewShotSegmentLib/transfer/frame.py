@@ -26,6 +26,13 @@ _MARGIN = 0.04
 _MOST_SCALE = 1.25
 """Bodies are not scaled by more than this or its inverse."""
 
+_SMALLEST_TURN = math.radians(1)
+"""Turns in plane below this are not undone: interpolating blurs more than they move."""
+
+_PART = 0.02
+"""Share of the largest part's area from which on a part is body: dark organs cut it in pieces; a table's lines
+are thinner."""
+
 _BODY_SLICES = 9
 """Slices on which a volume's body is looked for."""
 
@@ -95,15 +102,15 @@ def query_axis(support: Support, query: Geometry) -> AxisMatch:
 def find_body(slices: Tensor) -> Body:
     """The box that holds the body on slices [n, h, w], the median of a few of them; the grid's middle if there is none.
 
-    The body is the largest connected part of a slice that is not background, so that a table does not count: it moved
-    the middle of an abdomen by 16 mm.
+    The body is what is not background and no small part of it, so that a table does not count: it moved the middle of
+    an abdomen by 16 mm.
     """
     sample = slices.flatten()[:: max(1, slices.numel() // 200_000)]
     low, high = (float(q) for q in torch.quantile(sample, torch.tensor([0.01, 0.99])))
     height, width = slices.shape[1:]
     boxes = []
     for index in np.unique(np.linspace(0, len(slices) - 1, min(len(slices), _BODY_SLICES)).round().astype(int)):
-        body = _largest_part((slices[index] > low + _BODY_ABOVE * (high - low)).numpy())
+        body = _large_parts((slices[index] > low + _BODY_ABOVE * (high - low)).numpy())
         if body.any():
             # between the tails, so that an arm or a cable does not move it
             boxes.append([*_tails(body.sum(1)), *_tails(body.sum(0))])
@@ -115,12 +122,12 @@ def find_body(slices: Tensor) -> Body:
     return Body(((top + bottom) / 2, (left + right) / 2), size)
 
 
-def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part of a slice's mask."""
+def _large_parts(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The large connected parts of a slice's mask."""
     labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8))))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    return np.asarray((labels == areas.argmax()) & mask)
+    return np.asarray((areas >= _PART * areas.max())[labels] & mask)
 
 
 def _tails(counts: NDArray[np.integer[Any]]) -> tuple[int, int]:
@@ -170,8 +177,9 @@ def _bring(
         round(there - (here + 0.5) * s + 0.5)
         for there, here, s in zip(frame.body.middle, body.middle, scale, strict=True)
     ]
-    image_there = _paste(resampled[0], shift, frame.size, float(stack[0].min()))
-    mask_there = _paste(resampled[1], shift, frame.size, 0.0)
+    image_there, mask_there = _place(
+        resampled, shift, float(stack[0].min()), frame, _turn(part.geometry, match, frame.geometry)
+    )
     rises = match.signs[0] > 0
     place = part.index / (part.count - 1) if part.count > 1 else None
     step = part.geometry.spacing[0] * (1 if rises else -1)
@@ -183,6 +191,34 @@ def _bring(
         number,
         part.index,
     )
+
+
+def _turn(own: Geometry, match: AxisMatch, query: Geometry) -> float:
+    """Angle in radians by which the support's slice, flipped and transposed, still is turned in the query's plane."""
+    mine, theirs = (g.ijk_to_lps[:3, 2::-1] / np.linalg.norm(g.ijk_to_lps[:3, 2::-1], axis=0) for g in (own, query))
+    in_order = sorted((1, 2), key=match.axes.__getitem__)
+    row, column = ((mine[:, a] * match.signs[a], theirs[:, match.axes[a]]) for a in in_order)
+    across = float(row[0] @ column[1] - column[0] @ row[1])
+    return math.atan2(across, float(row[0] @ row[1] + column[0] @ column[1]))
+
+
+def _place(stack: Tensor, shift: list[int], empty: float, frame: Frame, turn: float) -> tuple[Tensor, Tensor]:
+    """Image and mask [2, row, column] on the query's grid, turned about the body's middle."""
+    if abs(turn) < _SMALLEST_TURN:
+        return _paste(stack[0], shift, frame.size, empty), _paste(stack[1], shift, frame.size, 0.0)
+    # on a larger grid first, so that corners that turn into view are there
+    margin = max(frame.size) // 2
+    wide = (frame.size[0] + 2 * margin, frame.size[1] + 2 * margin)
+    moved = [s + margin for s in shift]
+    # what comes from beyond is 0 in both
+    both = torch.stack([_paste(stack[0] - empty, moved, wide, 0.0), _paste(stack[1], moved, wide, 0.0)])
+    rows, columns = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in frame.size), indexing="ij")
+    down, right = rows - frame.body.middle[0], columns - frame.body.middle[1]
+    from_row = frame.body.middle[0] + margin + math.cos(turn) * down + math.sin(turn) * right
+    from_column = frame.body.middle[1] + margin - math.sin(turn) * down + math.cos(turn) * right
+    grid = torch.stack([2 * from_column / (wide[1] - 1) - 1, 2 * from_row / (wide[0] - 1) - 1], -1)
+    turned = F.grid_sample(both[None], grid[None], mode="bilinear", align_corners=True)[0]
+    return turned[0] + empty, turned[1]
 
 
 def _resample(stack: Tensor, scale: tuple[float, float]) -> Tensor:

@@ -67,7 +67,7 @@ def segment_slices(
                 chances[index] = chance.cpu().numpy()
     filled = masks.any(axis=(1, 2))
     confidence = float(sure[filled].mean()) if filled.any() else 0.0
-    sure[filled] = np.minimum(sure[filled], confidence)
+    sure[filled] *= confidence
     note = "" if framed else no_overlap(supports[0].name)
     seconds = time.perf_counter() - start
     result = TransferResult(mask, probability, sure, confidence, confidence >= 0.5, (), axis, seconds, note)

@@ -182,10 +182,15 @@ class Transfer:
                     f"The support of {name} is {' and '.join(others)}, the volume is {modality.upper()}: organs look "
                     "different there, so check the result, or annotate a volume of the same kind."
                 )
-            match = max((query_axis(s, geometry) for s in supports), key=lambda m: m.degrees)
+            if all(part.mask.all() for s in supports for part in s.slices):
+                self.notes.append(
+                    f"The annotation of {name} covers whole slices, so that nothing tells it from its surroundings; "
+                    "draw the structure only."
+                )
+            match = max((query_axis(s, geometry) for s in supports), key=lambda m: m.across)
             if match.tilted:
                 self.notes.append(
-                    f"The support of {name} is tilted by {match.degrees:.0f}° against the volume's slices: the organ "
+                    f"The support of {name} is tilted by {match.across:.0f}° against the volume's slices: the organ "
                     "is cut at another angle there, so check the result."
                 )
 

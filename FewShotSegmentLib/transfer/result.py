@@ -32,8 +32,8 @@ class TransferResult:
     Attributes:
         mask: bool [z, y, x]; empty if it was probably not found (but not that of a bare per-slice result).
         probability: float32 [z, y, x], 0 to 1, or None if not asked for.
-        slice_confidence: float32 [n] along `axis`, 0 to 1: how sure the mask of each slice is; where a slice is empty,
-            how sure it is that it should be. Never more than `confidence` where the mask is not empty.
+        slice_confidence: float32 [n] along `axis`, 0 to 1: how sure the mask of each slice is, times `confidence`;
+            where a slice is empty, how sure it is that it should be.
         confidence: overall, 0 to 1: 0.5 is the line between probably found and probably not; of a bare per-slice result
             the mean of the filled slices.
         found: whether the organ was probably found.

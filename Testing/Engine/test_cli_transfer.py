@@ -388,7 +388,14 @@ def test_files_of_one_name_in_two_folders(files, other, tmp_path, capsys):
     assert transfer(*given) == 0
     assert sorted(p.name for p in out.iterdir()) == ["berta_ct.seg.nrrd", "ct.seg.nrrd"]
     before = tree(tmp_path)
-    again = ["--support", volume, annotation, *queries, queries[0], queries[1], "-o", tmp_path / "new", *CT]
+    again = ["--support", volume, annotation, *queries, queries[0], "-o", tmp_path / "new", *CT]
+    assert transfer(*again) == 2
+    assert "is given twice; name it once." in capsys.readouterr().err
+    deeper = tmp_path / "deeper" / queries[1].parent.name
+    deeper.mkdir(parents=True)
+    write(deeper / "ct.nii.gz", other.image)
+    before = tree(tmp_path)
+    again = ["--support", volume, annotation, *queries, deeper / "ct.nii.gz", "-o", tmp_path / "new", *CT]
     assert transfer(*again) == 2
     assert "Two volumes are called ct.nii.gz; carry them to two folders." in capsys.readouterr().err
     assert tree(tmp_path) == before

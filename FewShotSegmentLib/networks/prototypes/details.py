@@ -45,8 +45,13 @@ def detail_prototypes(features: Tensor, masks: Tensor, most: int, cells_each: in
 
 
 def _k_means(vectors: Tensor, weights: Tensor, count: int) -> Tensor:
-    """Group of each vector, int64 [N]; starts from the heaviest and then the farthest, so that chance has no part."""
-    start = [int(weights.argmax())]
+    """Group of each vector, int64 [N].
+
+    It starts from the one nearest the mean, then the farthest, so that neither chance nor the order of shots
+    has a part.
+    """
+    mean = (weights[:, None] * vectors).sum(0) / weights.sum()
+    start = [int((vectors - mean).square().sum(1).argmin())]
     nearest = (vectors - vectors[start[0]]).square().sum(1)
     while len(start) < count:
         start.append(int((nearest * weights).argmax()))
