@@ -272,6 +272,8 @@ class TransferJob:
                 raise InputError(
                     "There is nothing to find: give an annotated volume with --support, or add one to the library."
                 )
+            if not library.path.exists():
+                raise InputError(f"There is no library {library.path}; check its name.")
             raise InputError(f"The library {library.path} is empty; add to it with “fewshotsegment library add”.")
         offered.update(dict.fromkeys(entry.name for entry in entries))
         known = {plain_name(entry.name) for entry in entries}
@@ -285,6 +287,8 @@ class TransferJob:
 def _folder_if_used(folder: Path) -> Iterator[None]:
     """A folder that is there while results are written; where nothing is, what had to be made goes again."""
     try:
+        if folder.is_file():
+            raise OutputError(f"{folder} is a file; name a folder for the results.")
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -64,7 +64,7 @@ def tell(lines: str) -> None:
         # what could not be said must not be tried again at the interpreter's end
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        say("fewshotsegment: The result is written, but the report could not be printed.")
+        say("fewshotsegment: What was asked for is done, but it could not all be printed.")
 
 
 @contextmanager

@@ -325,7 +325,8 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, which):
     time.sleep(2)
     process.send_signal(which)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    # -SIGINT, which a shell calls 130 as well: Python ends so where the signal met it in an exec() within an import
+    assert process.returncode in {130, -signal.SIGINT}
     assert err.strip() == "fewshotsegment: Cancelled: nothing was written."
     assert out == ""
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.nrrd", "v.nrrd"]

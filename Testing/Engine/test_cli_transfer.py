@@ -329,7 +329,7 @@ def newer(path):
         (damaged, "is damaged or not complete"),
         (newer, "written by a newer version of FewShotSegment; update FewShotSegment"),
         (lambda path: path.write_bytes(b"junk"), "is not a library"),
-        (lambda path: path.unlink(), "is empty; add to it"),
+        (lambda path: path.unlink(), "There is no library"),
     ],
 )
 def test_a_library_that_cannot_be_used(files, tmp_path, capsys, spoil, words):
@@ -422,7 +422,7 @@ def test_folders_are_made_where_needed_and_not_left_behind(files, tmp_path, caps
     assert [p.name for p in deep.iterdir()] == ["query.seg.nrrd"]
     capsys.readouterr()
     assert transfer("--support", volume, annotation, query, "-o", query, *CT) == 2
-    assert re.search(r"The folder .*query.nii.gz cannot be made: .*; write elsewhere\.", capsys.readouterr().err)
+    assert "query.nii.gz is a file; name a folder for the results." in capsys.readouterr().err
     assert transfer("--support", volume, annotation, query, "-o", tmp_path / ("x" * 300), *CT) == 2
     assert re.search(r"The folder .*xxx cannot be made: .*; write elsewhere\.", capsys.readouterr().err)
 
