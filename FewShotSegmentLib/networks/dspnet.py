@@ -45,7 +45,7 @@ from .prototypes.labels import LabelledCells, carry_labels, labelled_cells
 from .prototypes.local import or_average, pool_windows
 from .prototypes.own import own_evidence
 from .prototypes.pooling import coverage_on_grid
-from .prototypes.similarity import SCALE, cosine_scores, softmax_pool
+from .prototypes.similarity import SCALE, cosine_scores, softmax_pool, standardise
 
 _BACKGROUND_BELOW = 0.02
 """Share of a cell under the mask from which it is no background any more."""
@@ -169,10 +169,7 @@ class RepairedDSPNet(PrototypeMethod[SupportMemory]):
     def _prepare(self, features: Tensor, mixing: Tensor | None) -> Tensor:
         """Features as they are compared, [N, C, h, w]; a slice's do not depend on the other slices."""
         if self.standardise:
-            features = features - features.mean((-2, -1), keepdim=True)
-            variance = features.square().mean((-2, -1), keepdim=True)
-            # added within the root, which has no gradient at 0
-            features = features / (variance + 1e-10).sqrt()
+            features = standardise(features)
         if mixing is not None:
             features = torch.einsum("dc,nchw->ndhw", mixing, features)
         return features

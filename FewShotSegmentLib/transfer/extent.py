@@ -24,9 +24,10 @@ def likely_range(
     """First and last slice that may hold the organ.
 
     Most organs are not much longer than wide: from the outermost anchors on, at most `extent_diameters` times the
-    diameter of a disc of the largest anchor's area. A support with several slices says more: few readers leave more
-    than `extent_spans` times their distance to the organ's ends; and one that is annotated on slice after slice shows
-    where these ends are.
+    diameter of a disc of the largest anchor's area. What a support's outermost slices already span is taken off that
+    length; but as far as `extent_spans` times their distance it is carried in any case, since few readers annotate up
+    to the ends (two neighbouring slices say next to nothing, quarters of the organ a lot). A support that is annotated
+    on slice after slice shows where the ends are.
 
     Args:
         anchors: {slice index: bool [row, column]}, none empty.
@@ -39,7 +40,8 @@ def likely_range(
     reach = settings.extent_diameters * 2 * (area / np.pi) ** 0.5
     spans = [_span(support) for support in supports if len(support.slices) > 1]
     if spans:
-        reach = min(reach, settings.extent_spans * max(spans) + spacing[0])
+        span = max(spans)
+        reach = min(reach, max(reach - span / 2, settings.extent_spans * span + spacing[0]))
     ends = [_span(support) for support in supports if _is_whole(support)]
     if len(ends) == len(supports):
         # what is left of its length, half on either side

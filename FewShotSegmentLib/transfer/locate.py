@@ -19,6 +19,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..networks import FewShotNetwork
+from ..networks.prototypes.similarity import standardise
 from ..settings import Settings
 from .frame import FramedSlice
 from .query import Query
@@ -121,8 +122,7 @@ def _standard(features: Tensor, finer: int) -> Tensor:
     """Unit vectors of standardised features, at the resolution of matching."""
     if finer > 1:
         features = F.avg_pool2d(features, finer, ceil_mode=True)
-    deviation, mean = torch.std_mean(features, (-2, -1), keepdim=True, correction=0)
-    return F.normalize((features - mean) / (deviation + 1e-5), dim=1)
+    return F.normalize(standardise(features), dim=1)
 
 
 def _weights(cells: Tensor) -> tuple[Tensor, Tensor]:

@@ -109,7 +109,7 @@ class Transfer:
         groups = self._by_axis(segments, geometry)
         results: dict[str, TransferResult] = {}
         for number, (axis, group) in enumerate(groups.items()):
-            self._name_mismatches(group, geometry, used)
+            self._note_poor_supports(group, geometry, used)
             task = _Task(
                 array, geometry, axis, used, group, propagate, keep_probability, _Steps(progress, number, len(groups)),
                 cancelled,
@@ -173,7 +173,7 @@ class Transfer:
                 )
         return groups
 
-    def _name_mismatches(self, group: Mapping[str, Sequence[Support]], geometry: Geometry, modality: str) -> None:
+    def _note_poor_supports(self, group: Mapping[str, Sequence[Support]], geometry: Geometry, modality: str) -> None:
         """Say what makes a support a poor one for this volume."""
         for name, supports in group.items():
             others = sorted({s.modality.upper() for s in supports if s.modality != modality})

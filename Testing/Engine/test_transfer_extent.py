@@ -55,13 +55,19 @@ def test_the_next_slice_is_always_allowed():
 
 
 def test_distance_between_a_supports_outermost_slices():
-    # 0.6 × 15 mm and one slice: 14 mm, three slices of 5 mm; the disc would allow four
+    # 20.3 mm less half of 15 mm are 12.8 mm; 0.6 × 15 mm and one slice are more, 14 mm: three slices of 5 mm
     assert likely_range({20: box(20, 20)}, [support([3, 6])], 60, SPACING, SETTINGS) == (17, 23)
-    # in the support's own mm: three slices of 2 mm are 6 mm; 3.6 mm and one slice are two
-    assert likely_range({20: box(20, 20)}, [support([3, 6], 2.0)], 60, SPACING, SETTINGS) == (18, 22)
+    # in the support's own mm: three slices of 2 mm are 6 mm; 20.3 mm less 3 mm are 17.3 mm
+    assert likely_range({20: box(20, 20)}, [support([3, 6], 2.0)], 60, SPACING, SETTINGS) == (17, 23)
     # the most generous of several supports; one with a single slice says nothing
     three = [support([3, 4]), support([9, 12]), support([7])]
     assert likely_range({20: box(20, 20)}, three, 60, SPACING, SETTINGS) == (17, 23)
+
+
+def test_two_neighbouring_slices_hardly_shorten_an_organ():
+    one = likely_range({20: box(40, 40)}, [support([3])], 60, SPACING, SETTINGS)
+    two = likely_range({20: box(40, 40)}, [support([3, 4])], 60, SPACING, SETTINGS)
+    assert one == (12, 28) and two == (12, 28)
 
 
 def test_a_large_distance_allows_no_more_than_the_disc():

@@ -29,6 +29,14 @@ def unit(x: Tensor, dim: int) -> Tensor:
     return x / safe_norm(x, dim)
 
 
+def standardise(features: Tensor) -> Tensor:
+    """Each channel of each slice at zero mean and unit deviation: [N, C, h, w] → [N, C, h, w]."""
+    features = features - features.mean((-2, -1), keepdim=True)
+    variance = features.square().mean((-2, -1), keepdim=True)
+    # added within the root, which has no gradient at 0
+    return features / (variance + 1e-10).sqrt()
+
+
 def cosine_scores(features: Tensor, *prototypes: Tensor) -> Tensor:
     """20 · cosine of every cell with every prototype.
 
