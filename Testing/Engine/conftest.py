@@ -10,7 +10,8 @@ from small_cases import make_organ, write
 
 from FewShotSegmentLib import Engine, Settings
 
-torch.set_num_threads(2)
+# slices are so small here that threads would mostly wait for each other, 30 times as long on a busy machine
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -33,15 +33,6 @@ class EveryEighthPixel(FeatureEncoder):
         return torch.cat([grey, 1 - grey, torch.full_like(grey, 0.1)], 1) * self.gain
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Slices are so small here that threads would mostly wait for each other, long on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module", params=ALL)
 def network(request):
     torch.manual_seed(3)

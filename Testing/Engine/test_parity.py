@@ -45,15 +45,6 @@ def ellipse(cy, cx, ry, rx):
     return torch.from_numpy(((y - cy) / ry) ** 2 + ((x - cx) / rx) ** 2 < 1)[None]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine would take longer than one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def networks(shared):
     folder = shared / "golden"
