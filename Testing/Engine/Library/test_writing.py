@@ -59,7 +59,7 @@ def test_two_processes_that_add_at_once_lose_nothing(library):
     command = [sys.executable, "-c", ADD, str(library.path)]
     runs = [
         subprocess.Popen(
-            [*command, who, str(here), str(here.parents[1])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, who, str(here.parent), str(here.parents[2])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         for who in "AB"
     ]
