@@ -59,7 +59,10 @@ def test_two_processes_that_add_at_once_lose_nothing(library):
     command = [sys.executable, "-c", ADD, str(library.path)]
     runs = [
         subprocess.Popen(
-            [*command, who, str(here.parent), str(here.parents[2])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, who, str(here.parent), str(here.parents[2])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for who in "AB"
     ]
@@ -171,7 +174,7 @@ def test_a_library_is_listed_without_waiting_for_torch(filled):
         f"assert len(SupportLibrary({str(filled.path)!r}).entries()) == 3\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[3])
 
 
 def test_library_errors_are_for_the_user():
