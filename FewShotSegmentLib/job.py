@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .anchors import Anchors, find_anchors
 from .errors import InputError, OutputError
+from .finetune.store import find_weights_folder
 from .images import (
     Annotation,
     Segment,
@@ -47,6 +48,7 @@ class PropagateJob:
         confidence: image of probabilities to write, or None.
         force: whether files that are there may be replaced.
         series: DICOM series UID where the folder holds several.
+        weights: folder with weights, or name of adapted ones; the bundled ones by default.
     """
 
     volume: Path
@@ -60,6 +62,7 @@ class PropagateJob:
     confidence: Path | None = None
     force: bool = False
     series: str | None = None
+    weights: str | Path | None = None
 
     def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None) -> dict[str, Any]:
         """Do it.
@@ -72,13 +75,14 @@ class PropagateJob:
         """
         start = time.perf_counter()
         outputs = self._check_outputs()
+        weights = find_weights_folder(self.weights)
         volume = read_volume(self.volume, self.series)
         annotation = read_annotation(self.annotation, volume.geometry)
         chosen, notes = self._find_anchors(annotation, volume)
 
         from .engine import Engine  # noqa: PLC0415 - imports torch: a wrong file name must not wait seconds for it
 
-        engine = Engine.load(self.device)
+        engine = Engine.load(self.device, weights_folder=weights)
         modality = self.modality if self.modality != "auto" else volume.modality or "auto"
         results: dict[str, Result] = {}
         for axis in sorted({anchors.axis for _, anchors in chosen.values()}):

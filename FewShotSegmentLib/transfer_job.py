@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, FewShotError, InputError, OutputError
+from .finetune.store import find_weights_folder
 from .images import (
     Annotation,
     Segment,
@@ -60,6 +61,7 @@ class TransferJob:
         force: whether files that are there may be replaced.
         series: DICOM series UID of the query, where its folder holds several.
         support_series: as `series`, of the supports.
+        weights: folder with weights, or name of adapted ones; the bundled ones by default.
     """
 
     queries: Sequence[Path]
@@ -79,6 +81,7 @@ class TransferJob:
     force: bool = False
     series: str | None = None
     support_series: str | None = None
+    weights: str | Path | None = None
 
     def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None) -> dict[str, Any]:
         """Do it. A query that cannot be used does not keep the others from theirs; it is in the report.
@@ -96,12 +99,13 @@ class TransferJob:
     def _run(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> dict[str, Any]:
         start = time.perf_counter()
         outputs = self._check_outputs()
+        weights = find_weights_folder(self.weights)
         segments, notes = self._collect()
 
         from .engine import Engine  # noqa: PLC0415 - imports torch: a wrong file name must not wait seconds for it
         from .transfer import Transfer  # noqa: PLC0415
 
-        engine = Engine.load(self.device)
+        engine = Engine.load(self.device, weights_folder=weights)
         transfer = Transfer(engine, self.method, self._network())
         entries = []
         for number, (query, paths) in enumerate(zip(self.queries, outputs, strict=True)):

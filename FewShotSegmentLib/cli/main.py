@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from ..errors import Cancelled, FewShotError
 from ..version import __version__
-from . import library, propagate, transfer
+from . import finetune, library, pretrain, propagate, superpixels, transfer
 from .terminal import own_words_only
 
 
@@ -37,6 +37,9 @@ def build_parser() -> argparse.ArgumentParser:
     propagate.add_parser(commands)
     transfer.add_parser(commands)
     library.add_parser(commands)
+    finetune.add_parser(commands)
+    superpixels.add_parser(commands)
+    pretrain.add_parser(commands)
     return parser
 
 

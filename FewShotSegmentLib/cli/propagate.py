@@ -44,6 +44,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps", help="where to compute")
     parser.add_argument(
+        "--weights", metavar="FOLDER|NAME", help="weights that finetune has adapted; the bundled ones by default"
+    )
+    parser.add_argument(
         "--confidence", metavar="FILE", type=Path, help="also write probabilities (one segment 3D, else 4D)"
     )
     parser.add_argument("--series", metavar="UID", help="DICOM series, where the folder holds several")
@@ -64,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
         slices=_parse_slices(options.slices),
         modality=options.modality,
         device=options.device,
+        weights=options.weights,
         confidence=options.confidence,
         force=options.force,
         series=options.series,

@@ -58,6 +58,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--series", metavar="UID", help="DICOM series of QUERY, where its folder holds several")
     parser.add_argument("--support-series", metavar="UID", help="the same of --support VOLUME")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|mps", help="where to compute")
+    parser.add_argument(
+        "--weights", metavar="FOLDER|NAME", help="weights that finetune has adapted; the bundled ones by default"
+    )
     parser.add_argument("--format", choices=[kind[1:] for kind in KINDS], default=KINDS[0][1:], help="of the results")
     parser.add_argument("--confidence", action="store_true", help="also write probabilities beside each result")
     parser.add_argument("--force", action="store_true", help="replace output files that are there")
@@ -81,6 +84,7 @@ def run(options: argparse.Namespace) -> None:
         support_modality=options.support_modality,
         axis=None if options.axis == "auto" else int(options.axis),
         device=options.device,
+        weights=options.weights,
         kind=f".{options.format}",
         confidence=options.confidence,
         force=options.force,

@@ -1,0 +1,101 @@
+"""Which files are images to learn from, and what is known about them without reading them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..images.dicom import is_dicom
+from ..images.volume import is_folder
+from ..preprocessing import MODALITIES
+
+_IMAGES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+_NO_IMAGES = ("_labels", "_superpixels", ".seg")
+"""Endings of a name (before the file's kind) of what lies beside images and is none."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One volume that has not been read yet.
+
+    Attributes:
+        path: file, or folder of DICOM files.
+        name: of the case: the file's without `_image` and ending.
+        modality: "ct" or "mr" where the folder's cases.json says so, else None.
+    """
+
+    path: Path
+    name: str
+    modality: str | None
+
+
+def find_sources(given: Iterable[str | Path]) -> tuple[list[Source], list[str]]:
+    """All images among files and folders, in the order given and by name within a folder; each file once.
+
+    Args:
+        given: image files; folders with images (subfolders are not searched; files called *_labels or *_superpixels
+            and segmentations are left out); folders of one DICOM series each.
+
+    Returns:
+        The images, and sentences about what could not be used.
+
+    Raises:
+        InputError: no such path, or no image in a folder.
+    """
+    found: dict[Path, Source] = {}
+    notes: list[str] = []
+    for item in given:
+        path = Path(item)
+        folder = path if is_folder(path) else path.parent
+        listed = _listed_modalities(folder, notes)
+        for file in _images_in(path) if folder == path else [path]:
+            name = case_name(file)
+            found.setdefault(file.resolve(), Source(file, name, listed.get(name)))
+    if not found:
+        raise InputError("There is nothing to learn from; name at least one image, or a folder of images.")
+    return list(found.values()), notes
+
+
+def case_name(path: Path) -> str:
+    """The name of the case that an image file or DICOM folder is of."""
+    return _stem(path).removesuffix("_image")
+
+
+def _stem(path: Path) -> str:
+    ending = next((e for e in _IMAGES if path.name.lower().endswith(e)), "")
+    return path.name[: len(path.name) - len(ending)]
+
+
+def _images_in(folder: Path) -> list[Path]:
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        images = [f for f in files if f.name.lower().endswith(_IMAGES) and not _stem(f).lower().endswith(_NO_IMAGES)]
+        if images:
+            return images
+        if any(is_dicom(path) for path in files):
+            return [folder]
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be opened: {error.strerror}.") from error
+    raise InputError(
+        f"There is no image in the folder {folder}: it must hold files of the kinds {', '.join(_IMAGES)} that are not "
+        "called *_labels, or one DICOM series (subfolders are not searched)."
+    )
+
+
+def _listed_modalities(folder: Path, notes: list[str]) -> dict[str, str]:
+    """{case: modality} of the folder's cases.json; what is wrong with it is added to the notes."""
+    path = folder / "cases.json"
+    if not path.is_file():
+        return {}
+    try:
+        cases = json.loads(path.read_text("utf-8"))
+        listed = {str(case["case"]): str(case.get("modality", "")).lower() for case in cases}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        note = f"{path} cannot be read as a list of cases; modalities are guessed from the values."
+        if note not in notes:
+            notes.append(note)
+        return {}
+    return {case: modality for case, modality in listed.items() if modality in MODALITIES}

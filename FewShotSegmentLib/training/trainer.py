@@ -1,0 +1,350 @@
+"""The one training loop: for few-shot networks and the propagator, alone or in several processes, resumable."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ..devices import is_out_of_memory, repeatable
+from ..errors import DeviceError, InputError
+from ..progress import Progress
+from .checkpoint import Checkpoints
+from .interrupts import delayed_interrupt
+from .optimiser import MovingAverage, build_optimiser, gradient_norm, learning_rate, set_rate
+from .prefetch import prefetched
+from .processes import Processes
+from .settings import TrainSettings
+
+_CHECKPOINT_EVERY = 250
+_MOST_PIECES = 64
+
+
+class Part(Protocol):
+    """A piece of a batch."""
+
+    @property
+    def number(self) -> int:
+        """How many sequences or episodes."""
+
+    @property
+    def slices(self) -> int:
+        """Slices that pass through the network."""
+
+    def to(self, device: torch.device) -> Any:
+        """The same on a device."""
+
+    def pieces(self, number: int) -> Sequence[Any]:
+        """In at most so many pieces."""
+
+
+class Source(Protocol):
+    """Where parts come from; must give the same part for the same numbers, whatever was asked for before."""
+
+    def part(self, step: int, part: int) -> Part:
+        """Part `part` of the batch of step `step`."""
+
+
+class Observer(Protocol):
+    """Who is told how training goes (logs, plots, validation); only the first process tells."""
+
+    def resumed(self, step: int) -> None:
+        """Training goes on after `step` steps; what was told of later ones is void."""
+
+    def told(self, row: dict[str, float]) -> None:
+        """A step is done: its number, loss, rate and times."""
+
+    def checkpoint(self, step: int, weights: dict[str, Tensor]) -> None:
+        """A checkpoint was written; `weights` are what would be kept now."""
+
+
+@dataclass
+class Outcome:
+    """How a run of the trainer ended.
+
+    Attributes:
+        step: steps done in all.
+        why: "done", "cancelled", "time" or "diverged".
+        weights: state of the network to keep: the average where there is one, else the last step's.
+        notes: what has to be said, a sentence each.
+        rows: what was told of the steps of this run.
+    """
+
+    step: int
+    why: str
+    weights: dict[str, Tensor]
+    notes: list[str] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one task's network on one source.
+
+    Nothing but the settings, the source and the initial weights decides about the curve: every step draws from its own
+    seed, so a run that was stopped and resumed gives the same bits as one that was not (on the same kind of device and
+    number of threads).
+    """
+
+    def __init__(
+        self,
+        task: nn.Module,
+        source: Source,
+        settings: TrainSettings,
+        folder: Path | None = None,
+        *,
+        device: torch.device | None = None,
+        processes: Processes | None = None,
+        observers: Sequence[Observer] = (),
+        checkpoint_every: int = _CHECKPOINT_EVERY,
+    ):
+        """Prepare; nothing is read or written yet.
+
+        Args:
+            task: part → `Losses`; its `network` is what is trained and kept.
+            source: of parts.
+            settings: of the training.
+            folder: for checkpoints; None to keep none (then nothing can be resumed).
+            device: where to compute.
+            processes: this process among those that train together.
+            observers: who is told.
+            checkpoint_every: steps between checkpoints.
+        """
+        self.device = device or torch.device("cpu")
+        self.task = task.to(self.device)
+        self.network: nn.Module = task.network  # type: ignore[assignment]
+        self.settings = settings
+        self.notes: list[str] = []
+        self._source = source
+        self._processes = processes or Processes()
+        self._mine = self._processes.parts(settings.parts)
+        self._checkpoints = Checkpoints(folder) if folder else None
+        self._observers = list(observers) if self._processes.first else []
+        self._every = checkpoint_every
+        self._optimiser = build_optimiser(self.network, settings)
+        self._average = MovingAverage(self.network, settings.average) if settings.average else None
+        self._pieces = 1
+        self._step = 0
+        self._good: dict[str, Tensor] | None = None
+
+    def run(
+        self,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        max_seconds: float = math.inf,
+        until: int | None = None,
+    ) -> Outcome:
+        """Train from where the folder's last checkpoint is, to the end or until asked to stop.
+
+        Args:
+            progress: called with (steps done, steps in all).
+            cancelled: asked before every step.
+            max_seconds: stop after the step in which this time is over.
+            until: stop after so many steps in all; `settings.iterations` by default.
+
+        Returns:
+            How it ended. Ctrl-C ends it like `cancelled`. A checkpoint is written in each case but "diverged".
+
+        Raises:
+            InputError: the folder's checkpoints are of other settings, or all damaged.
+            DeviceError: one sequence alone does not fit into memory.
+        """
+        start = time.perf_counter()
+        self._resume()
+        last = min(until or self.settings.iterations, self.settings.iterations)
+        rows: list[dict[str, float]] = []
+        why = "done"
+        model = self._wrapped()
+        self.task.train()
+        keys = ((step, part) for step in range(self._step, last) for part in self._mine)
+        with repeatable(self.device), prefetched(lambda key: self._source.part(*key), keys) as data:
+            if progress:
+                progress(self._step, last)
+            while self._step < last:
+                try:
+                    asked = bool(cancelled and cancelled())
+                    late = time.perf_counter() - start > max_seconds
+                    if self._processes.any(asked or late):
+                        why = "cancelled" if asked else "time"
+                        break
+                    row = self._one_step(model, data, rows)
+                    if row is None:
+                        why = "diverged"
+                        break
+                    if progress:
+                        progress(self._step, last)
+                    if self._step % self._every == 0:
+                        self._save()
+                except KeyboardInterrupt:
+                    # a step is taken and told as a whole or not at all
+                    why = "cancelled"
+                    break
+        if why != "diverged" and (self._step % self._every or why != "done"):
+            self._save()
+        weights = self._good if why == "diverged" and self._good is not None else self.weights()
+        return Outcome(self._step, why, weights, self.notes, rows)
+
+    def weights(self) -> dict[str, Tensor]:
+        """What would be kept now, copied."""
+        state = self._average.state if self._average else self.network.state_dict()
+        return {name: value.detach().clone().cpu() for name, value in state.items()}
+
+    def _wrapped(self) -> nn.Module:
+        if self._processes.count == 1:
+            return self.task
+        devices = [self.device.index] if self.device.type == "cuda" else None
+        # which weights have a gradient differs between sequences and pairs of patients
+        return DistributedDataParallel(self.task, device_ids=devices, find_unused_parameters=True)
+
+    def _one_step(self, model: nn.Module, data: Any, rows: list[dict[str, float]]) -> dict[str, float] | None:
+        """One step of the optimiser, told in `rows`; None if the loss or its gradient is not a number."""
+        start, waited = time.perf_counter(), data.waited
+        rate = learning_rate(self._step, self.settings)
+        set_rate(self._optimiser, rate)
+        parts = [data.take((self._step, part)).to(self.device) for part in self._mine]
+        loss, told = self._gradients(model, parts)
+        norm = gradient_norm(self.network.parameters(), self.settings.clip)
+        if self._processes.any(not bool(torch.isfinite(loss) & torch.isfinite(norm))):
+            self._diverged(loss, norm)
+            return None
+        with delayed_interrupt():
+            self._optimiser.step()
+            if self._average:
+                self._average.update(self.network, self._step)
+            self._step += 1
+            row = {
+                "step": float(self._step),
+                "loss": float(self._processes.mean(loss)),
+                "rate": rate,
+                "norm": float(norm),
+                "seconds": time.perf_counter() - start,
+                "waiting": data.waited - waited,
+                "slices": float(sum(part.slices for part in parts) * self._processes.count),
+            }
+            row |= {name: float(self._processes.mean(value)) for name, value in sorted(told.items())}
+            rows.append(row)
+            for observer in self._observers:
+                observer.told(row)
+        return row
+
+    def _gradients(self, model: nn.Module, parts: Sequence[Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean loss of this process's parts, its gradient left in the weights; in smaller pieces if memory runs out."""
+        while True:
+            try:
+                return self._backward(model, parts)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self._processes.count > 1:
+                    raise DeviceError(
+                        "The device ran out of memory; use a smaller --per-part and more --parts, which makes the "
+                        "same batch in smaller pieces."
+                    ) from None
+            # outside the except block: the traceback there would keep tensors alive
+            self._optimiser.zero_grad(set_to_none=True)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            if self._pieces >= min(_MOST_PIECES, max(part.number for part in parts)):
+                raise DeviceError(
+                    "The device ran out of memory with one sequence at a time; use a smaller --size, or device cpu."
+                )
+            self._pieces *= 2
+            self.notes.append(
+                f"The device ran out of memory at step {self._step + 1}; from there on each part is passed through the "
+                f"network in {self._pieces} pieces, which gives the same batch."
+            )
+
+    def _backward(self, model: nn.Module, parts: Sequence[Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        self._optimiser.zero_grad(set_to_none=True)
+        pieces = [(piece, piece.number / part.number) for part in parts for piece in part.pieces(self._pieces)]
+        total: Tensor = torch.zeros((), device=self.device)
+        told: dict[str, list[Tensor]] = {}
+        half = self.settings.precision == "bfloat16"
+        for number, (piece, share) in enumerate(pieces):
+            last = number == len(pieces) - 1
+            quiet = nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
+            with quiet:
+                with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+                    losses = model(piece)
+                loss = losses.loss * (share / len(parts))
+                loss.backward()
+            total = total + loss.detach()
+            for name, value in losses.told.items():
+                told.setdefault(name, []).append(value)
+        return total, {name: torch.stack(values).nanmean() for name, values in told.items()}
+
+    def _diverged(self, loss: Tensor, norm: Tensor) -> None:
+        what = "loss" if not bool(torch.isfinite(loss)) else "gradient"
+        self.notes.append(
+            f"The {what} is not a number at step {self._step + 1} (rate {learning_rate(self._step, self.settings):g}), "
+            f"so training has stopped; the weights after step {self._step} are kept. A lower --learning-rate may help."
+        )
+        del norm
+        self._good = self.weights()
+
+    def _resume(self) -> None:
+        if self._checkpoints is None or self._step:
+            return
+        loaded = self._checkpoints.load(self.device)
+        if loaded is None:
+            return
+        self.notes += loaded.notes
+        before = TrainSettings.from_json(loaded.state["settings"])
+        changed = self.settings.differences(before)
+        if changed:
+            raise InputError(
+                f"The training in {self._checkpoints.folder.parent} was begun with other settings "
+                f"({', '.join(changed)}); give the same ones, or another folder."
+            )
+        if before.iterations != self.settings.iterations:
+            self.notes.append(
+                f"The training was begun for {before.iterations} steps and goes on to {self.settings.iterations}."
+            )
+        self.network.load_state_dict(loaded.state["network"])
+        self._optimiser.load_state_dict(loaded.state["optimiser"])
+        if self._average:
+            for name, value in loaded.state["average"].items():
+                self._average.state[name].copy_(value)
+        torch.set_rng_state(loaded.state["rng"].cpu())
+        self._pieces = int(loaded.state["pieces"])
+        self._step = loaded.step
+        for observer in self._observers:
+            observer.resumed(self._step)
+
+    def _save(self) -> None:
+        """Write a checkpoint; a disk that is full does not end the training."""
+        if not self._processes.first:
+            return
+        for observer in self._observers:
+            observer.checkpoint(self._step, self.weights())
+        if self._checkpoints is None:
+            return
+        state = {
+            "settings": self.settings.to_json(),
+            "network": self.network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "average": self._average.state if self._average else {},
+            "rng": torch.get_rng_state(),
+            "pieces": self._pieces,
+        }
+        try:
+            self._checkpoints.save(self._step, state)
+        except OSError as error:
+            self.notes.append(
+                f"The checkpoint of step {self._step} could not be written ({error.strerror or error}); training goes "
+                "on, and the one before it stays the last."
+            )
+
+
+def waiting_share(rows: Sequence[dict[str, float]]) -> float:
+    """Share of the time that was spent waiting for data, 0 to 1; the first step, which fills the queue, left out."""
+    rows = rows[1:]
+    seconds = sum(row["seconds"] for row in rows)
+    return sum(row["waiting"] for row in rows) / seconds if seconds else 0.0

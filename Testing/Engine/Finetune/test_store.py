@@ -1,0 +1,173 @@
+"""Adapted weights on disk: loadable, whole or not there, never over anything else, and easily rolled back."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from finetune_cases import SMALL
+
+from FewShotSegmentLib import Engine, InputError, OutputError, WeightsError
+from FewShotSegmentLib.finetune import FinetuneResult, SliceScore, WeightsStore, find_weights_folder
+from FewShotSegmentLib.weights import find_weights, weights_folder
+
+
+@pytest.fixture
+def store(tmp_path):
+    return WeightsStore(tmp_path / "data" / "weights")
+
+
+@pytest.fixture
+def result(small_engine):
+    state = {name: value.half() for name, value in small_engine.network.state_dict().items()}
+    state["to_logits.bias"] = state["to_logits.bias"] + 1
+    score = SliceScore("John Doe.nii.gz", "liver", 0, 7, 0.5, 0.75)
+    base = find_weights()
+    return FinetuneResult(True, (score,), 0.5, 0.75, 20, 3.0, "cpu", base, 1, 4, {"seed": 1}, (), state)
+
+
+def everything(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_was_kept_can_be_loaded_and_says_what_it_is(store, result):
+    folder = store.save("liver-1", result, command="fewshotsegment finetune VOLUME ANNOTATION --name liver-1")
+    engine = Engine.load("cpu", weights_folder=folder, settings=SMALL)
+    assert torch.equal(engine.network.to_logits.bias, result.state["to_logits.bias"].float())
+    info = engine.weights
+    assert (info.name, info.network, info.licence) == ("liver-1", "propagator", "Apache-2.0")
+    assert info.size == info.path.stat().st_size < 25 * 2**20
+    assert (info.metrics["before"], info.metrics["after"]) == (0.5, 0.75)
+    assert info.metrics["scores"] == [{"segment": "liver", "axis": 0, "slice": 7, "before": 0.5, "after": 0.75}]
+    assert info.metrics["base"]["sha256"] == find_weights().sha256
+    assert "propagator-v0" in info.training_data and "4 annotated slices" in info.training_data
+    assert b"John" not in (folder / "weights.json").read_bytes()
+    assert [i.name for i in store.list()] == ["liver-1"]
+    assert not list(store.folder.glob(".*"))
+
+
+def test_nothing_is_replaced_without_force(store, result):
+    folder = store.save("a", result)
+    before = everything(store.folder)
+    with pytest.raises(OutputError, match="already; choose another --name, or allow it with --force"):
+        store.save("a", result)
+    assert everything(store.folder) == before
+    other = dataclasses.replace(result, after=0.9)
+    assert store.save("a", other, force=True) == folder
+    assert store.list()[0].metrics["after"] == 0.9
+
+
+def test_what_finetune_did_not_make_is_never_replaced_or_removed(tmp_path, result):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("x")
+    store = WeightsStore(tmp_path)
+    bundled = WeightsStore(weights_folder().parent)
+    before = everything(weights_folder())
+    for place, name in ((store, "mine"), (bundled, weights_folder().name)):
+        with pytest.raises(OutputError, match="was not made by finetune"):
+            place.save(name, result, force=True)
+        with pytest.raises(InputError, match="no adapted weights called"):
+            place.remove(name)
+    assert everything(weights_folder()) == before and (tmp_path / "mine" / "notes.txt").exists()
+
+
+def test_weights_that_were_adapted_are_not_overwritten_by_what_came_of_them(store, result):
+    folder = store.save("a", result)
+    again = dataclasses.replace(result, base=find_weights(folder=folder))
+    with pytest.raises(OutputError, match="never overwritten"):
+        store.save("a", again, force=True)
+    assert store.save("b", again).name == "b"
+
+
+def test_roll_back(store, result):
+    store.save("a", result)
+    store.save("b", result)
+    store.remove("a")
+    assert [i.name for i in store.list()] == ["b"] and not (store.folder / "a").exists()
+    with pytest.raises(InputError, match="called “a” .* there are: b"):
+        store.remove("a")
+    assert Engine.load("cpu", settings=SMALL).weights == find_weights()
+
+
+def test_a_file_that_was_put_there_stays(store, result):
+    folder = store.save("a", result)
+    (folder / "notes.txt").write_text("x")
+    store.remove("a")
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../a", "a b", ".a", "a.", "CON", "nul.x", "ä", "a" * 65])
+def test_names_that_cannot_be(store, result, name):
+    with pytest.raises(InputError, match="cannot be called"):
+        store.save(name, result)
+    assert not store.folder.exists()
+
+
+def test_a_full_disk_leaves_all_as_it_was(store, result, monkeypatch):
+    store.save("a", result)
+    before = everything(store.folder)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("FewShotSegmentLib.finetune.store._write", full)
+    for name in ("a", "b"):
+        with pytest.raises(OutputError, match="No space left"):
+            store.save(name, result, force=True)
+    assert everything(store.folder) == before and not list(store.folder.glob(".*"))
+
+
+def test_a_folder_that_cannot_take_its_name_brings_the_old_one_back(store, result, monkeypatch):
+    from pathlib import Path
+
+    store.save("a", result)
+    before = everything(store.folder)
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name.startswith(".fewshotsegment-") and not self.name.endswith(".old"):
+            raise OSError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        store.save("a", result, force=True)
+    assert everything(store.folder) == before
+
+
+def test_a_result_that_is_no_better_cannot_be_kept(store, result):
+    with pytest.raises(InputError, match="nothing to keep.*stays in use"):
+        store.save("a", dataclasses.replace(result, better=False, state=None))
+
+
+def test_weights_are_found_by_folder_or_name(store, result, monkeypatch, tmp_path):
+    folder = store.save("a", result)
+    monkeypatch.setenv("FEWSHOTSEGMENT_WEIGHTS", str(store.folder))
+    monkeypatch.chdir(tmp_path)
+    assert find_weights_folder("a") == folder == find_weights_folder(folder)
+    assert WeightsStore().folder == store.folder
+    assert find_weights_folder(None) is None
+    for wrong in ("b", tmp_path, "../data"):
+        with pytest.raises(WeightsError, match="There are no weights"):
+            find_weights_folder(wrong)
+
+
+def test_a_store_that_is_not_there_is_empty(store):
+    assert store.list() == [] and not store.folder.exists()
+
+
+def test_a_file_in_place_of_a_folder(tmp_path, result):
+    (tmp_path / "f").write_text("")
+    with pytest.raises(OutputError, match="is not a folder"):
+        WeightsStore(tmp_path / "f").save("a", result)
+
+
+def test_damaged_adapted_weights_are_not_used(store, result):
+    folder = store.save("a", result)
+    file = folder / "a.safetensors"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(WeightsError, match="is damaged"):
+        Engine.load("cpu", weights_folder=folder)
+    assert json.loads((folder / "weights.json").read_text())["weights"][0]["size"] == len(data)
