@@ -44,6 +44,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="bfloat16 is faster where it is built in")
     parser.add_argument("--max-seconds", type=float, default=math.inf, metavar="S", help="stop after this time")
     parser.add_argument("--checkpoint-every", type=int, default=250, metavar="N", help="steps between checkpoints")
+    parser.add_argument("--validate-every", type=int, default=1000, metavar="N", help="steps between validations")
     parser.add_argument("--validate", type=Path, metavar="FOLDER", help="labelled volumes to validate on")
     parser.add_argument("--modality", choices=("auto", "ct", "mr"), default="auto", help="of the images")
     parser.add_argument("--data-licence", default="", metavar="TEXT", help="of the images, for the weights' card")
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> None:
         max_seconds=options.max_seconds,
         validate=options.validate,
         modality=options.modality,
+        validate_every=options.validate_every,
         checkpoint_every=options.checkpoint_every,
         jobs=options.jobs,
         restart=options.restart,

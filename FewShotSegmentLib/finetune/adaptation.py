@@ -27,6 +27,11 @@ from .steps import Report, Tally
 _PROBE = 3
 """Steps that are timed; the first one is left out, since it fills caches."""
 
+_ENDS_NOT_JUDGED = (
+    "Only slices that hold the structure have judged: whether the adapted weights know where it ends is not known, so "
+    "look at the ends; with complete drawings (--complete) the slices beyond judge too."
+)
+
 
 def adapt(
     engine: Engine,
@@ -97,6 +102,12 @@ class _Adaptation:
         scores = self._table(before, after)
         means = [sum(values) / len(scores) for values in zip(*((s.before, s.after) for s in scores), strict=True)]
         state = self._final(steps) if means[1] > means[0] + settings.margin else None
+        if all(
+            self._volumes[place.volume].anchors[segment][place.index].any()
+            for row in before
+            for place, segment, _ in row
+        ):
+            self._notes.append(_ENDS_NOT_JUDGED)
         self._tally.finish()
         return FinetuneResult(
             better=state is not None,

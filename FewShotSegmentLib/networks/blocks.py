@@ -117,10 +117,12 @@ def resize_like(x: Tensor, like: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)
 def squared_distances(height: int, width: int, device: torch.device) -> Tensor:
     """Squared distances in cells between all pairs of cells of a grid, [H·W, H·W].
 
-    Kept for the last few grids (4 MiB each at 32 × 32 cells): every slice of a volume asks for the same one.
+    Kept for the last few grids (4 MiB each at 32 × 32 cells): every slice of a volume asks for the same one. Made
+    outside inference mode, since what is made within it could not serve a training later.
     """
     y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
     cells = torch.stack([y.flatten(), x.flatten()], 1).float()

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -41,6 +42,7 @@ class PretrainJob:
         max_seconds: stop after this time (the training can be resumed).
         validate: folder of labelled volumes to validate on, or None.
         modality: of the images: "auto", "ct" or "mr".
+        validate_every: steps between validations.
         checkpoint_every: steps between checkpoints.
         jobs: processes that read images.
         restart: remove what an earlier training left in the folder.
@@ -56,6 +58,7 @@ class PretrainJob:
     max_seconds: float = math.inf
     validate: Path | None = None
     modality: str = "auto"
+    validate_every: int = 1000
     checkpoint_every: int = 250
     jobs: int = 1
     restart: bool = False
@@ -157,26 +160,35 @@ class PretrainJob:
         fits = self.settings.network == "propagator" or self.settings.encoder == "propagator"
         task = make_task(self.settings, self.start or ("bundled" if fits else "random"))
         source = make_source(self.settings, data.volumes, device)
-        observers = self._observers(source, device) if processes.first else []
-        trainer = Trainer(
-            task,
-            source,
-            self.settings,
-            self.folder / "checkpoints",
-            device=device,
-            processes=processes,
-            observers=observers,
-            checkpoint_every=self.checkpoint_every,
-        )
-        outcome = trainer.run(progress, cancelled, self.max_seconds)
-        notes = [*outcome.notes]
-        for observer in observers:
-            observer.close()
-            notes += observer.notes
-        return outcome, notes
+        with self._watching(source, device, processes) as watchers:
+            trainer = Trainer(
+                task,
+                source,
+                self.settings,
+                self.folder / "checkpoints",
+                device=device,
+                processes=processes,
+                observers=watchers.observers if watchers else [],
+                checkpoint_every=self.checkpoint_every,
+            )
+            outcome = trainer.run(progress, cancelled, self.max_seconds)
+        return outcome, [*outcome.notes, *(watchers.notes if watchers else [])]
 
-    def _observers(self, source: Any, device: Any) -> list[Any]:
-        return []
+    def _watching(self, source: Any, device: Any, processes: Processes) -> Any:
+        """All that is seen of the training; nothing in processes that do not write."""
+        if not processes.first:
+            return nullcontext()
+        from .observe import sample_parts, watching  # noqa: PLC0415
+
+        return watching(
+            self.folder,
+            self.settings,
+            device=device,
+            validation=self.validate,
+            validate_every=self.validate_every,
+            parts=sample_parts(source, self.settings),
+            title=self.name,
+        )
 
     def _report(
         self, outcome: Outcome, data: TrainingData, notes: list[str], device: str, seconds: float

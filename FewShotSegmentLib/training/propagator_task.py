@@ -49,8 +49,10 @@ class PropagatorTask(nn.Module):
         # slices of one time lie together, so that a view of them is contiguous
         images = torch.cat([batch.support_images, batch.images.transpose(0, 1).flatten(0, 1)[:, None]])
         images = images.contiguous(memory_format=torch.channels_last)
-        features = self.network.encode(images)
-        support = _at(features, 0, count)
+        maps = self.network.encode(images)
+        # split, not indexed: the gradient of a slice of a map is a whole map of zeros, which took a tenth of the time
+        times = _by_time(maps, count)
+        support = times[0]
         anchor = self.network.remember(images[:count], support, batch.support_masks)
         locality = _OTHER_PATIENT_LOCALITY if batch.other_patient else 1.0
         memory: list[MemoryEntry] = [anchor]
@@ -58,7 +60,7 @@ class PropagatorTask(nn.Module):
         prior = nothing if batch.other_patient else batch.support_masks
         losses, dices, absent = [], [], []
         for t in range(length):
-            here = _at(features, t + 1, count)
+            here = times[t + 1]
             truth = batch.masks[:, t, None]
             logits, coarse = self.network.decode(here, self.network.read(here, memory, locality), prior)
             known = batch.known[:, t]
@@ -79,7 +81,7 @@ class PropagatorTask(nn.Module):
         if self.few_shot and batch.other_patient:
             # log-odds of nearly sure labels need float32
             with torch.autocast(batch.images.device.type, enabled=False):
-                matching = self._few_shot_loss(features, batch)
+                matching = self._few_shot_loss(maps, batch)
             told["few_shot_loss"] = matching.detach()
             loss = loss + self.few_shot * matching
         return Losses(loss, told)
@@ -99,15 +101,16 @@ class PropagatorTask(nn.Module):
         return torch.stack(losses).mean()
 
 
-def _at(features: SliceFeatures, time: int, count: int) -> SliceFeatures:
-    """Features of the slices of one time."""
-    here = slice(time * count, (time + 1) * count)
-    return SliceFeatures(
-        tuple(level[here] for level in features.levels),
-        features.key[here],
-        tuple((a[here].clone(), b[here].clone()) for a, b in features.shares),
-        (features.value_share[0][here], features.value_share[1][here]),
-    )
+def _by_time(features: SliceFeatures, count: int) -> list[SliceFeatures]:
+    """Features of the slices of each time, from those of all."""
+    levels = zip(*(level.split(count) for level in features.levels), strict=True)
+    keys = features.key.split(count)
+    shares = [zip(a.split(count), b.split(count), strict=True) for a, b in features.shares]
+    values = zip(features.value_share[0].split(count), features.value_share[1].split(count), strict=True)
+    return [
+        SliceFeatures(level, key, share, value)
+        for level, key, share, value in zip(levels, keys, zip(*shares, strict=True), values, strict=True)
+    ]
 
 
 def _shares_where_absent(drawn: Tensor, truth: Tensor) -> Tensor:

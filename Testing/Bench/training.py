@@ -36,6 +36,7 @@ COMPARED = (
     ("bundled-published", "published, bundled encoder", "published", "bundled", "propagator"),
 )
 UNTRAINED = {
+    "random-fast": "our head, random encoder, no training",
     "bundled-fast": "our head, bundled encoder, no training",
     "bundled-published": "published head, bundled encoder, no training",
 }

@@ -22,14 +22,24 @@ from transfer_volumes import Scene
 
 
 def untrained() -> dict[str, Any]:
-    """Both heads on the bundled weights' encoder as it is: what the second pair of trainings starts from."""
+    """What the trainings start from, but for the published network's random ResNet: heads on encoders as they are."""
+    import torch
     from engine import load
 
     from FewShotSegmentLib.networks import build
     from FewShotSegmentLib.networks.encoders.propagator import PropagatorEncoder
+    from FewShotSegmentLib.training.networks import make_task
+    from FewShotSegmentLib.training.settings import preset
 
     encoder = PropagatorEncoder(load().network)
-    return {"bundled-fast": build("dspnet", encoder), "bundled-published": build("dspnet-published", encoder)}
+    random: Any = make_task(preset("fast"), "random").network
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # as `make_task`: what has no weights of its own comes out the same
+        return {
+            "random-fast": build("dspnet", PropagatorEncoder(random)),
+            "bundled-fast": build("dspnet", encoder),
+            "bundled-published": build("dspnet-published", encoder),
+        }
 
 
 def few_shot_network(folder: Path, plan: Plan) -> Any:

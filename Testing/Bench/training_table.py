@@ -43,7 +43,9 @@ def print_speed(console: Console, trained: Sequence[Trained]) -> None:
         )
     console.print(table)
     for one in trained:
-        console.print(f"{one.plan.title}: {one.plan.seconds:.0f} s on {one.data}; {one.device}", soft_wrap=True)
+        console.print(
+            f"{one.plan.title}: {one.ended[-1] if one.ended else 0:.0f} s on {one.data}; {one.device}", soft_wrap=True
+        )
         for note in one.notes:
             console.print(f"  {note}", markup=False, soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from .table import STEP, read_table
 
 Columns = Mapping[str, NDArray[np.float64]]
 """Columns of a table by name."""
+
+_PAUSE = 20
+"""Times as long as a picture takes without one; a GPU reaches checkpoints every few seconds."""
 
 _POINTS = 2000
 """Points of the faint raw curve; more are not seen at this size and take longer to draw."""
@@ -111,7 +115,7 @@ def running_mean(values: NDArray[np.float64], window: int) -> NDArray[np.float64
 
 
 class CurvesPicture:
-    """Draws the curves anew at every checkpoint; an `Observer`, to be told after the log and the validation.
+    """Draws the curves anew at checkpoints and at the end; an `Observer`, to be told after the log and the validation.
 
     Attributes:
         notes: why there is no picture, if so.
@@ -131,6 +135,7 @@ class CurvesPicture:
         self._log = log
         self._validation = validation
         self._title = title
+        self._not_before = 0.0
 
     def resumed(self, step: int) -> None:
         """Nothing to do: the log has been taken back."""
@@ -139,8 +144,11 @@ class CurvesPicture:
         """Nothing to do before the next checkpoint."""
 
     def checkpoint(self, step: int, weights: dict[str, Tensor]) -> None:
-        """Draw."""
-        self.draw()
+        """Draw, unless that would take more than a twentieth of the time since the last picture."""
+        if time.monotonic() >= self._not_before:
+            start = time.monotonic()
+            self.draw()
+            self._not_before = time.monotonic() + _PAUSE * (time.monotonic() - start)
 
     def close(self) -> None:
         """Draw, with the last steps."""

@@ -101,6 +101,7 @@ def test_a_loss_that_is_no_number_stops_says_where_and_keeps_what_was_there(spoi
     result = adapt(spoilt_engine, [annotated], quick(steps=3, learning_rate=1e-2, margin=0.0))
     assert not result.better and result.state is None
     assert any("not a number at step" in note for note in result.notes)
+    assert any("last training failed" in note for note in result.notes)
 
 
 def test_time_decides_about_the_steps_within_bounds(small_engine, annotated, monkeypatch):
@@ -175,3 +176,12 @@ def test_training_goes_on_after_inference_of_the_same_size(small_engine, annotat
     engine = Engine.load("cpu", settings=small_engine.settings)
     engine.propagate(organ_pixels(), organ_masks(), spacing=(3.0, 1.0, 1.0), modality="ct")
     assert adapt(engine, [annotated], quick(steps=1, learning_rate=1e-9)).steps == 1
+
+
+def test_that_the_ends_did_not_judge_is_said_where_they_did_not(small_engine, annotated):
+    said = adapt(small_engine, [annotated], quick(learning_rate=1e-9)).notes
+    assert any("where it ends is not known" in note for note in said)
+    complete = organ_with_slices(5, 6, 7, complete=True)
+    result = adapt(small_engine, [complete], quick(learning_rate=1e-9, held_out=6))
+    assert {s.index for s in result.scores} & {2, 4, 8, 10}
+    assert not any("where it ends" in note for note in result.notes)

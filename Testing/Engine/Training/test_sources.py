@@ -5,12 +5,12 @@ import torch
 from training_cases import make_volume
 
 from FewShotSegmentLib import InputError
+from FewShotSegmentLib.synthetic.draw import Draw
 from FewShotSegmentLib.training.batches import SequenceBatch
 from FewShotSegmentLib.training.few_shot_task import EpisodeBatch
 from FewShotSegmentLib.training.settings import TrainSettings, preset
 from FewShotSegmentLib.training.sources import AsEpisodes, ByTurns, make_source
 from FewShotSegmentLib.training.synthetic_source import SyntheticSource, choose_structures, members
-from FewShotSegmentLib.synthetic.draw import Draw
 from FewShotSegmentLib.training.volume_source import VolumeEpisodes, VolumeSequences
 
 CPU = torch.device("cpu")

@@ -104,8 +104,8 @@ def test_a_picture_that_cannot_be_written_is_a_note_and_nothing_is_left(tmp_path
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OutputError, match="No space left"):
         draw_curves(_log(), {}, tmp_path / "d.png")
-    picture.checkpoint(1, {})
-    picture.checkpoint(2, {})
+    picture.draw()
+    picture.draw()
     assert len([note for note in picture.notes if "No space left" in note]) == 1
     assert not list(tmp_path.glob("*.png")) + list(tmp_path.glob(".fewshot*"))
 
@@ -120,3 +120,20 @@ def test_the_observer_draws_all_that_was_told(tmp_path, monkeypatch):
     log.told({"step": 2.0, "loss": 1.0})
     picture.close()
     assert seen == [[1.0], [1.0, 2.0]]
+
+
+def test_drawing_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
+    log, drawn, clock = CsvLog(tmp_path / "log.csv"), [], [100.0]
+
+    def slow():
+        drawn.append(clock[0])
+        clock[0] += 2.0
+
+    picture = CurvesPicture(tmp_path / "c.png", log)
+    monkeypatch.setattr(picture, "draw", slow)
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    for _ in range(100):
+        picture.checkpoint(1, {})
+        clock[0] += 1.0
+    picture.close()
+    assert len(drawn) == 4  # at 100, 142 and 184, and at the end

@@ -151,3 +151,16 @@ def test_rows_are_on_disk_after_a_checkpoint(tmp_path):
     log.told(_row(1))
     log.checkpoint(1, {})
     assert read_log(tmp_path / "log.csv")["step"].tolist() == [1]
+
+
+def test_both_ways_of_reading_agree(tmp_path):
+    """A whole file is read by numpy, a damaged one cell by cell."""
+    path = tmp_path / "log.csv"
+    rows = [_row(step, few_shot_loss=math.pi * step if step % 3 else math.nan, dice=math.nan) for step in range(1, 50)]
+    _told(path, rows, columns=("step", "few_shot_loss", "dice", "loss", "absent"))
+    whole = read_log(path)
+    path.write_bytes(path.read_bytes() + b"50,")
+    damaged = read_log(path)
+    assert whole.keys() == damaged.keys()
+    assert all(np.array_equal(whole[name], damaged[name], equal_nan=True) for name in whole)
+    assert np.isnan(whole["few_shot_loss"]).sum() == 16

@@ -6,6 +6,7 @@ from matplotlib.image import imread
 from observe_cases import FEW_SHOT, SMALL
 
 from FewShotSegmentLib.errors import InputError
+from FewShotSegmentLib.networks.blocks import squared_distances
 from FewShotSegmentLib.training.networks import make_task
 from FewShotSegmentLib.training.observe import PartsPicture, draw_strips, sample_parts, strips_of
 from FewShotSegmentLib.training.observe.parts import carry
@@ -90,3 +91,11 @@ def test_a_picture_that_cannot_be_written_is_a_note(tmp_path):
     picture.checkpoint(1, make_task(SMALL, "bundled").network.state_dict())
     assert len(picture.notes) == 1
     assert "cannot be written" in picture.notes[0]
+
+
+def test_training_goes_on_after_a_picture():
+    (part,) = _parts(SMALL, 1)
+    task = make_task(SMALL, "bundled")
+    squared_distances.cache_clear()
+    carry(task.network, part)
+    task(part).loss.backward()

@@ -10,9 +10,11 @@ import torch
 from observe_cases import FEW_SHOT, SMALL, write_labelled
 
 from FewShotSegmentLib.errors import DeviceError, InputError
+from FewShotSegmentLib.networks.blocks import squared_distances
 from FewShotSegmentLib.training.networks import make_task
 from FewShotSegmentLib.training.observe import Validation, read_table
 from FewShotSegmentLib.training.observe.measure import Score, Scored, mean_scores, score
+from FewShotSegmentLib.training.sources import make_source
 
 
 def _validation(labelled, tmp_path, settings=SMALL, **given):
@@ -150,3 +152,11 @@ def test_real_volumes(shared, tmp_path, weights):
         (tmp_path / f"{heart['case']}_{kind}.nii.gz").symlink_to(Path(dev / f"{heart['case']}_{kind}.nii.gz").resolve())
     validation = _validation(tmp_path, tmp_path, SMALL.changed(size=96))
     assert validation.scored(weights)[0].score.own > 0.5
+
+
+def test_training_goes_on_after_a_validation(labelled, tmp_path, weights):
+    """What the network keeps of a validation, made in inference mode, has no gradient and must not reach training."""
+    source = make_source(SMALL.changed(other_patient=0.0), [], torch.device("cpu"))
+    squared_distances.cache_clear()
+    _validation(labelled, tmp_path).scored(weights)
+    make_task(SMALL, "bundled")(source.part(0, 0)).loss.backward()

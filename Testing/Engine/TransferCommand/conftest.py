@@ -9,7 +9,7 @@ from FewShotSegmentLib import Engine
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, engine, tmp_path):
     """The engine of all these tests, at a third of the usual size and loaded once; and nobody's own library."""
-    monkeypatch.setattr(Engine, "load", lambda device="auto": engine)
+    monkeypatch.setattr(Engine, "load", lambda device="auto", **_: engine)
     monkeypatch.setenv("FEWSHOTSEGMENT_LIBRARY", str(tmp_path / "own" / "library.fsslib"))
 
 
