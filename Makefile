@@ -1,6 +1,7 @@
 # make demo   one annotated slice becomes a segmented volume (pictures, table and .seg.nrrd in demo/)
 # make test   every test, lint included
 # make bench  accuracy and cost on labelled volumes (SHARED=folder with data/dev)
+# make bench-training  speed of training, and the published recipe and ours at equal time
 # make lint   ruff and mypy
 # Each sets up what it needs in .venv; nothing outside this folder is touched.
 
@@ -16,7 +17,7 @@ export FEWSHOTSEGMENT_SHARED := $(SHARED)
 # as the command line sets it: short spins, so that a busy machine does not slow the tests down many times
 export GOMP_SPINCOUNT ?= 10000
 
-.PHONY: demo test bench lint format clean
+.PHONY: demo test bench bench-training lint format clean
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("FewShotSegment needs Python 3.10 or newer, %s is %s; say make PYTHON=python3.11" % (sys.executable, sys.version.split()[0]) if sys.version_info < (3, 10) else 0)'
@@ -49,6 +50,9 @@ format: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	@$(PY) Testing/Bench/run.py --shared '$(SHARED)'
+
+bench-training: $(VENV)/test.stamp
+	@$(PY) Testing/Bench/training.py --shared '$(SHARED)'
 
 clean:
 	rm -rf build dist demo .pytest_cache .mypy_cache .ruff_cache
