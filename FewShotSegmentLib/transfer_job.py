@@ -22,6 +22,7 @@ from .images import (
     write_confidence,
     write_segmentation,
 )
+from .images.folders import stem_of
 from .images.output import LABELMAPS, SEGMENTATION, Found, all_or_nothing
 from .progress import Progress
 from .support import Support, SupportLibrary, collect_supports
@@ -213,7 +214,10 @@ class TransferJob:
         outputs: list[list[Path]] = []
         taken: set[str] = set()
         for query in self.queries:
-            names = [_stem(query), f"{_whole(query).parent.name}_{_stem(query)}"]  # of two folders' files of one name
+            names = [
+                stem_of(query),
+                f"{_whole(query).parent.name}_{stem_of(query)}",
+            ]  # of two folders' files of one name
             files = ([f"{name}{ending}" for ending in endings] for name in names)
             free = next((these for these in files if not taken & {name.casefold() for name in these}), None)
             if free is None:
@@ -342,12 +346,3 @@ def _add(segments: dict[str, list[Support]], source: Sequence[Support], distinct
 def _whole(path: Path) -> Path:
     """A path with names for “.” and “..”, links not followed: what they lead to may be called otherwise."""
     return Path(os.path.abspath(path))
-
-
-def _stem(path: Path) -> str:
-    """A file's name without its ending, `.nii.gz` and `.seg.nrrd` whole."""
-    name = _whole(path).name
-    for ending in (*KINDS, ".mhd", ".dcm"):
-        if name.lower().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
-    return name

@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..images.dicom import is_dicom
+from ..images.folders import images_in, stem_of
 from ..images.volume import is_folder
 from ..preprocessing import MODALITIES
-
-_IMAGES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-_NO_IMAGES = ("_labels", "_superpixels", ".seg")
-"""Endings of a name (before the file's kind) of what lies beside images and is none."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ def find_sources(given: Iterable[str | Path]) -> tuple[list[Source], list[str]]:
         path = Path(item)
         folder = path if is_folder(path) else path.parent
         listed = _listed_modalities(folder, notes)
-        for file in _images_in(path) if folder == path else [path]:
+        for file in images_in(path) if folder == path else [path]:
             name = case_name(file)
             found.setdefault(file.resolve(), Source(file, name, listed.get(name)))
     if not found:
@@ -61,28 +57,7 @@ def find_sources(given: Iterable[str | Path]) -> tuple[list[Source], list[str]]:
 
 def case_name(path: Path) -> str:
     """The name of the case that an image file or DICOM folder is of."""
-    return _stem(path).removesuffix("_image")
-
-
-def _stem(path: Path) -> str:
-    ending = next((e for e in _IMAGES if path.name.lower().endswith(e)), "")
-    return path.name[: len(path.name) - len(ending)]
-
-
-def _images_in(folder: Path) -> list[Path]:
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-        images = [f for f in files if f.name.lower().endswith(_IMAGES) and not _stem(f).lower().endswith(_NO_IMAGES)]
-        if images:
-            return images
-        if any(is_dicom(path) for path in files):
-            return [folder]
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be opened: {error.strerror}.") from error
-    raise InputError(
-        f"There is no image in the folder {folder}: it must hold files of the kinds {', '.join(_IMAGES)} that are not "
-        "called *_labels, or one DICOM series (subfolders are not searched)."
-    )
+    return stem_of(path).removesuffix("_image")
 
 
 def _listed_modalities(folder: Path, notes: list[str]) -> dict[str, str]:

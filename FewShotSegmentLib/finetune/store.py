@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,28 +143,10 @@ class WeightsStore:
         """
         if result.state is None:
             raise InputError(f"There is nothing to keep. {result.verdict}")
-        from safetensors.torch import save  # noqa: PLC0415 - imports torch
+        from ..weights.save import write_weights  # noqa: PLC0415 - imports torch
 
         target = self.check(name, force, result.base.path)
-        # the engine's layout has the channels last, which the format does not know
-        state = {key: value.contiguous() for key, value in result.state.items()}
-        data = save(state, metadata={"made_by": _MADE_BY})
-        manifest = json.dumps({"weights": [_entry(name, result, data, command)]}, indent=2, ensure_ascii=False)
-        part: Path | None = None
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part = Path(tempfile.mkdtemp(prefix=".fewshotsegment-", dir=self.folder))
-            _write(part / f"{name}.safetensors", data)
-            _write(part / MANIFEST, f"{manifest}\n".encode())
-            umask = os.umask(0)
-            os.umask(umask)
-            part.chmod(0o777 & ~umask)  # mkdtemp makes folders that only their owner can read
-            _exchange(part, target)
-        except OSError as error:
-            raise OutputError(f"The weights cannot be written to {target}: {error.strerror or error}.") from error
-        finally:
-            if part is not None:
-                shutil.rmtree(part, ignore_errors=True)
+        write_weights(target, name, result.state, _card(result, command), force=True)
         return target
 
     def remove(self, name: str) -> Path:
@@ -205,16 +184,12 @@ def _is_ours(folder: Path) -> bool:
         return False
 
 
-def _entry(name: str, result: FinetuneResult, data: bytes, command: str) -> dict[str, Any]:
+def _card(result: FinetuneResult, command: str) -> dict[str, Any]:
     """What the manifest says of adapted weights; it names no files and volumes, which may be called as patients."""
     report = result.to_json()
     scores = [{key: value for key, value in score.items() if key != "volume"} for score in report["scores"]]
     return {
-        "name": name,
-        "file": f"{name}.safetensors",
         "network": "propagator",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "size": len(data),
         "licence": result.base.licence,
         "training_data": (
             f"{result.base.name} (sha256 {result.base.sha256[:12]}; {result.base.training_data}), adapted in "
@@ -235,29 +210,6 @@ def _entry(name: str, result: FinetuneResult, data: bytes, command: str) -> dict
             "settings": result.settings,
         },
     }
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _exchange(part: Path, target: Path) -> None:
-    """Give the new folder its name; what was there comes back if it cannot have it."""
-    old: Path | None = None
-    if target.exists():
-        old = part.with_name(f"{part.name}.old")
-        target.rename(old)
-    try:
-        part.rename(target)
-    except BaseException:
-        if old:
-            old.rename(target)
-        raise
-    if old:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _remove(folder: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,13 +18,12 @@ import SimpleITK as sitk  # noqa: N813
 
 from ..errors import InputError, OutputError
 from ..images import Volume
+from ..images.folders import stem_of
 from ..images.nifti import is_whole
-from ..images.output import LABELMAPS
 from ..version import __version__
 from .make import SuperpixelMap
 from .settings import FORMAT, SuperpixelSettings
 
-_IMAGES = (*LABELMAPS, ".mhd")
 _PERCENTILES = {"p10": 10, "median": 50, "p90": 90}
 
 
@@ -46,46 +45,6 @@ class Outputs:
     def all(self) -> tuple[Path, Path, Path]:
         """In the order in which they take their names."""
         return self.labels, self.picture, self.description
-
-
-def find_volumes(given: Iterable[Path]) -> list[Path]:
-    """Volumes of files and folders: of a folder with images, all that are no labels; else a folder is a DICOM series.
-
-    Raises:
-        InputError: nothing is given, or a folder holds nothing but labels.
-    """
-    found: dict[Path, Path] = {}
-    for path in given:
-        for volume in _images_in(path) if path.is_dir() else [path]:
-            found.setdefault(volume.resolve(), volume)
-    if not found:
-        raise InputError("There is no volume to cut up; name at least one.")
-    return list(found.values())
-
-
-def _images_in(folder: Path) -> list[Path]:
-    try:
-        names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be opened: {error.strerror}.") from error
-    images = [path for path in names if path.name.lower().endswith(_IMAGES) and path.is_file()]
-    if not images:
-        return [folder]
-    volumes = [path for path in images if not _is_labels(path.name.lower())]
-    if not volumes:
-        raise InputError(f"The folder {folder} holds labels only; name a folder with images.")
-    return volumes
-
-
-def _is_labels(name: str) -> bool:
-    return name.endswith(".seg.nrrd") or stem_of(Path(name)).endswith(("_labels", "_superpixels"))
-
-
-def stem_of(path: Path) -> str:
-    """A file's name without its ending, `.nii.gz` whole; a folder's name."""
-    name = Path(os.path.abspath(path)).name
-    ending = next((e for e in (".seg.nrrd", *_IMAGES) if name.lower().endswith(e) and len(name) > len(e)), "")
-    return name[: len(name) - len(ending)]
 
 
 def name_outputs(volumes: Sequence[Path], folder: Path) -> list[Outputs]:

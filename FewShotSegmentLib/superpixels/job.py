@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import Cancelled, FewShotError, InputError
 from ..images import Volume, read_volume
+from ..images.folders import find_images
 from ..progress import Progress
 from ..version import __version__
 from . import files
@@ -64,7 +65,7 @@ class SuperpixelJob:
         start = time.perf_counter()
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"At least one volume must be worked on at a time, not {self.jobs}.")
-        volumes = files.find_volumes(self.volumes)
+        volumes = find_images(self.volumes)
         outputs = files.name_outputs(volumes, self.folder)
         tasks = [_Task(self, volume, own) for volume, own in zip(volumes, outputs, strict=True)]
         results: dict[int, dict[str, Any]] = {}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from ..errors import OutputError
 from .manifest import MANIFEST, WeightsInfo, read_manifest
+
+_CARD = ("network", "licence", "training_data", "date", "metrics")
 
 
 def write_weights(
@@ -35,46 +38,60 @@ def write_weights(
     Raises:
         OutputError: the folder is there already, or cannot be written. What was there stays as it was.
     """
-    if folder.exists() and not force:
+    if os.path.lexists(folder) and not force:
         raise OutputError(f"{folder} is there already; use --force to replace it, or give another name.")
-    tensors = {key: _stored(value) for key, value in state.items()}
-    data = to_safetensors(tensors)
+    data = to_safetensors({key: _stored(value) for key, value in state.items()})
     entry = {
         "name": name,
         "file": f"{name}.safetensors",
         "network": card["network"],
         "sha256": hashlib.sha256(data).hexdigest(),
         "size": len(data),
-        **{key: card[key] for key in ("licence", "training_data", "date", "metrics")},
+        **{key: card[key] for key in _CARD[1:]},
     }
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    text = json.dumps({"weights": [entry]}, indent=2, ensure_ascii=False) + "\n"
+    part: Path | None = None
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        (part / entry["file"]).write_bytes(data)
-        text = json.dumps({"weights": [entry]}, indent=2, ensure_ascii=False) + "\n"
-        (part / MANIFEST).write_text(text, encoding="utf-8")
-        _put_in_place(part, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=".fewshotsegment-", dir=folder.parent))
+        _write(part / f"{name}.safetensors", data)
+        _write(part / MANIFEST, text.encode())
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o777 & ~umask)  # mkdtemp makes folders that only their owner can read
+        _exchange(part, folder)
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise OutputError(f"{folder} cannot be written ({error.strerror or error}); choose another place.") from error
+        raise OutputError(f"The weights cannot be written to {folder}: {error.strerror or error}.") from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
     return read_manifest(folder)[name]
 
 
 def _stored(value: Tensor) -> Tensor:
-    value = value.detach().cpu()
-    return (value.half() if value.dtype.is_floating_point else value).contiguous()
+    # the networks' layout has the channels last, which the format does not know
+    value = value.detach().cpu().contiguous()
+    return value.half() if value.dtype.is_floating_point else value
 
 
-def _put_in_place(part: Path, folder: Path) -> None:
-    """Rename, with what was there put aside until the new one is in place."""
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        folder.rename(aside)
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _exchange(part: Path, target: Path) -> None:
+    """Give the new folder its name; what was there comes back if it cannot have it."""
+    old: Path | None = None
+    if target.exists():
+        old = part.with_name(f"{part.name}.old")
+        target.rename(old)
     try:
-        part.rename(folder)
-    except OSError:
-        if aside.exists():
-            aside.rename(folder)
+        part.rename(target)
+    except BaseException:
+        if old:
+            old.rename(target)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    if old:
+        shutil.rmtree(old, ignore_errors=True)

@@ -148,7 +148,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(volume, tmp_path, capf
     out = tmp_path / "out"
     for given, words in [
         (["none.nii.gz", "-o", out], "no file or folder none.nii.gz"),
-        ([tmp_path / "empty", "-o", out], "no DICOM images"),
+        ([tmp_path / "empty", "-o", out], "no image in the folder"),
         ([tmp_path / "labels", "-o", out], "holds labels only"),
         ([flat, "-o", out], "no contrast"),
         ([volume, "-o", tmp_path / "file"], "is a file; name a folder"),

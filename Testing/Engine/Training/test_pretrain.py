@@ -175,8 +175,19 @@ def test_settings_survive_json():
         TrainSettings.from_json({"network": "propagator"})
 
 
-@pytest.mark.parametrize("bad", [{"optimiser": "adam"}, {"data": "all"}, {"length": (3, 2)}, {"average": 1.0}, {"parts": 0},
-                                 {"volumes_share": 1.5}, {"episodes": "none"}, {"precision": "int8"}])  # fmt: skip
+BAD = [
+    {"optimiser": "adam"},
+    {"data": "all"},
+    {"length": (3, 2)},
+    {"average": 1.0},
+    {"parts": 0},
+    {"volumes_share": 1.5},
+    {"episodes": "none"},
+    {"precision": "int8"},
+]
+
+
+@pytest.mark.parametrize("bad", BAD)
 def test_settings_out_of_range_are_refused(bad):
     with pytest.raises(InputError):
         TrainSettings(**bad)
