@@ -41,7 +41,9 @@ def add_parser(commands: Any) -> None:
         ("--seed", int, "of everything that is drawn"),
     ):
         parser.add_argument(option, type=kind, metavar="N", help=text)
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="bfloat16 is faster where it is built in")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="any other setting of the training"
+    )
     parser.add_argument("--max-seconds", type=float, default=math.inf, metavar="S", help="stop after this time")
     parser.add_argument("--checkpoint-every", type=int, default=250, metavar="N", help="steps between checkpoints")
     parser.add_argument("--validate-every", type=int, default=1000, metavar="N", help="steps between validations")
@@ -63,8 +65,8 @@ def settings_of(options: argparse.Namespace) -> TrainSettings:
         InputError: an option is out of range.
     """
     names = ("network", "encoder", "data", "iterations", "parts", "per_part", "size", "learning_rate", "seed")
-    changes = {name: getattr(options, name) for name in (*names, "precision")}
-    return preset(options.preset).changed(**changes)
+    changes = {name: getattr(options, name) for name in names}
+    return preset(options.preset).changed(**changes).with_words(options.set)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -84,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         restart=options.restart,
         data_licence=options.data_licence,
+        command=f"fewshotsegment {' '.join(sys.argv[1:])}",
     )
     shown = sys.stderr is not None and sys.stderr.isatty() and not options.quiet
     with progress_bar("Reading", "image", shown) as reading, progress_bar("Training", "step", shown) as progress:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -46,7 +45,8 @@ class PretrainJob:
         checkpoint_every: steps between checkpoints.
         jobs: processes that read images.
         restart: remove what an earlier training left in the folder.
-        data_licence: said in the weights' card, beside the sources' own.
+        data_licence: of the images, said in the weights' card.
+        command: that was given, for the weights' card.
     """
 
     volumes: Sequence[Path]
@@ -63,6 +63,7 @@ class PretrainJob:
     jobs: int = 1
     restart: bool = False
     data_licence: str = ""
+    command: str = ""
 
     def run(
         self,
@@ -108,6 +109,11 @@ class PretrainJob:
         if self.validate is not None and not self.validate.is_dir():
             raise InputError(f"There is no folder {self.validate} to validate on.")
 
+    @property
+    def _start(self) -> str:
+        fits = self.settings.network == "propagator" or self.settings.encoder == "propagator"
+        return self.start or ("bundled" if fits else "random")
+
     def _prepare(self, processes: Processes) -> None:
         """Make the folder, or see that what is there is a training's."""
         if not processes.first:
@@ -119,7 +125,7 @@ class PretrainJob:
             _clear(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            values = {"engine_version": __version__, "settings": self.settings.to_json(), "command": sys.argv[1:]}
+            values = {"engine_version": __version__, "settings": self.settings.to_json(), "command": self.command}
             about.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{self.folder} cannot be written ({error.strerror}); choose another place.") from error
@@ -133,10 +139,11 @@ class PretrainJob:
         from ..superpixels import SuperpixelSettings  # noqa: PLC0415
 
         # episodes of one slice want the published 2D superpixels; sequences must know where a structure ends
+        side = self.settings.long_side if self.settings.network == "propagator" else self.settings.size
         flat = self.settings.network != "propagator" and self.settings.episodes == "published"
         return read_training_volumes(
             self.volumes,
-            replace(Settings(), long_side=self.settings.size),
+            replace(Settings(), long_side=side),
             SuperpixelSettings(dimensions=2 if flat else 3),
             self.folder / "superpixels",
             modality=self.modality,
@@ -157,8 +164,7 @@ class PretrainJob:
         from .sources import make_source  # noqa: PLC0415
         from .trainer import Trainer  # noqa: PLC0415
 
-        fits = self.settings.network == "propagator" or self.settings.encoder == "propagator"
-        task = make_task(self.settings, self.start or ("bundled" if fits else "random"))
+        task = make_task(self.settings, self._start)
         source = make_source(self.settings, data.volumes, device)
         with self._watching(source, device, processes) as watchers:
             trainer = Trainer(
@@ -215,17 +221,23 @@ class PretrainJob:
 
     def _write(self, outcome: Outcome, report: dict[str, Any]) -> Path:
         """The weights so far, with their card; each call replaces the training's own earlier ones."""
+        from ..weights import find_weights  # noqa: PLC0415
         from ..weights.save import write_weights  # noqa: PLC0415
         from .networks import network_name  # noqa: PLC0415
 
         folder = self.folder / "weights"
+        own = "Apache-2.0" if self.settings.data == "synthetic" else "not said: that of the images decides"
+        data, begun = _say_data(self.settings, report["volumes"]), ""
+        if self._start != "random":
+            before = find_weights(None, None if self._start == "bundled" else Path(self._start))
+            begun = f" Begun from {before.name} (sha256 {before.sha256[:12]}): {before.training_data}"
         card = {
             "network": network_name(self.settings),
-            "licence": self.data_licence or "that of the images it was trained on" if self.volumes else "Apache-2.0",
-            "training_data": _say_data(self.settings, report["volumes"]),
+            "licence": self.data_licence or own,
+            "training_data": data + begun,
             "date": date.today().isoformat(),
             "metrics": {
-                "command": "fewshotsegment " + " ".join(sys.argv[1:]),
+                "command": self.command,
                 "steps": outcome.step,
                 "settings": self.settings.to_json(),
                 "ended": outcome.why,

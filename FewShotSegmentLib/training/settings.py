@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -25,7 +25,10 @@ class TrainSettings:
         parts: pieces of a batch that are made and passed through the network one after the other; several processes
             share them out, so their number must be a multiple of the processes'.
         per_part: sequences or episodes in a part; the batch is parts · per_part.
-        size: pixels of the longer side of a slice, a multiple of 16.
+        size: pixels of the sides of what the network sees, a multiple of 16.
+        long_side: pixels of the longer side of a volume's slices, of which the propagator sees windows of `size`: its
+            structures are then as large as in use, at a fraction of the cost. Few-shot networks see whole slices of
+            `size`.
         length: least and most slices that a sequence has beside its support.
         episodes: how a few-shot network's episodes are made of volumes: "published" (one slice twice) or "volumetric"
             (other slices, other "patients").
@@ -60,10 +63,11 @@ class TrainSettings:
     parts: int = 1
     per_part: int = 4
     size: int = 160
+    long_side: int = 256
     length: tuple[int, int] = (4, 8)
     episodes: str = "volumetric"
-    volumes_share: float = 0.4
-    implants: float = 0.6
+    volumes_share: float = 0.6
+    implants: float = 0.75
     other_patient: float = 0.25
     reuse: int = 4
     optimiser: str = "adamw"
@@ -109,6 +113,30 @@ class TrainSettings:
     def changed(self, **values: Any) -> TrainSettings:
         """These settings with some values replaced; None leaves a value as it is."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def with_words(self, words: Sequence[str]) -> TrainSettings:
+        """These settings with some of them replaced, each given as NAME=VALUE.
+
+        Raises:
+            InputError: there is no such setting, or the value is none for it.
+        """
+        values = self.to_json()
+        for word in words:
+            name, _, text = word.partition("=")
+            if name not in values:
+                raise InputError(f"There is no training setting “{name}”; there are: {', '.join(values)}.")
+            before = values[name]
+            try:
+                values[name] = (
+                    [int(part) for part in text.split(",")]
+                    if isinstance(before, list)
+                    else text
+                    if before is None or isinstance(before, str)
+                    else type(before)(text)
+                )
+            except ValueError:
+                raise InputError(f"“{text}” cannot be the training setting {name}, which is {before}.") from None
+        return TrainSettings.from_json(values)
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary of plain values."""

@@ -28,6 +28,9 @@ _MOST_SHARE = 0.3
 _UNIONS = 0.12
 """Share of structures that are two labels together: organs need not be connected."""
 
+_REGIONS = 0.2
+"""How much less often a region is picked than a structure: regions come in pieces that appear and vanish."""
+
 _ENDS = 3.0
 """How much likelier a structure is picked that ends within the sequence."""
 
@@ -75,7 +78,7 @@ class SyntheticSource:
         images, labels = (x[:, first : first + length + 1] for x in (block.images, block.labels.long()))
         backwards = draw.chance(0.5, len(images)).view(-1, 1, 1, 1)
         images, labels = (torch.where(backwards, x.flip(1), x) for x in (images, labels))
-        chosen = choose_structures(draw, labels[:, 0], labels[:, -1], must_be_there=False)
+        chosen = choose_structures(draw, labels[:, 0], labels[:, -1], block.structures, must_be_there=False)
         masks = members(labels, chosen)
         own = draw.chance(OWN_PRIOR, length).cpu()
         known = torch.ones(len(images), length, device=images.device)
@@ -85,7 +88,8 @@ class SyntheticSource:
         here = draw.count(block.other_first, block.other_first + 1)
         support, other = block.labels[:, here : here + 1].long(), block.other_labels.long()
         # an absent structure must be possible here too
-        chosen = choose_structures(draw, support[:, 0], other[:, 0], must_be_there=draw.number(0, 1) < 0.8)
+        must = draw.number(0, 1) < 0.8
+        chosen = choose_structures(draw, support[:, 0], other[:, 0], block.structures, must)
         return SequenceBatch(
             block.images[:, here : here + 1],
             members(support, chosen),
@@ -97,13 +101,14 @@ class SyntheticSource:
         )
 
 
-def choose_structures(draw: Draw, labels: Tensor, other: Tensor, must_be_there: bool) -> Tensor:
+def choose_structures(draw: Draw, labels: Tensor, other: Tensor, structures: int, must_be_there: bool) -> Tensor:
     """A structure for each slice, with a look at another slice.
 
     Args:
         draw: random numbers.
         labels: int64 [B, H, W], the support slices.
         other: the same of the slices at the other end.
+        structures: first label that is a structure; those below are regions, which are picked less often.
         must_be_there: prefer those that the other slice has; else those that end before are preferred.
 
     Returns:
@@ -119,6 +124,7 @@ def choose_structures(draw: Draw, labels: Tensor, other: Tensor, must_be_there: 
         possible = torch.where(both.any(1, keepdim=True), both, possible)
     # the root: small structures are many, and large ones are what users draw
     weight = possible * here.sqrt()
+    weight[:, :structures] *= _REGIONS
     if not must_be_there:
         weight = weight * torch.where(there > 0, 1.0, _ENDS)
     chosen = _draw_by_weight(draw, weight + 1e-6 * (here > 0), 2)

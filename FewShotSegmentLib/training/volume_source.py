@@ -19,6 +19,7 @@ from ..episodes import (
     volumetric_episode,
 )
 from ..errors import InputError
+from ..synthetic import SyntheticSettings
 from ..synthetic.draw import Draw
 from ..synthetic.implant import implant
 from .batches import SequenceBatch
@@ -29,6 +30,13 @@ from .synthetic_source import OWN_PRIOR
 
 _QUERIES = 2
 """Slices of the second patient, as many as a synthetic one has."""
+
+
+_IMPLANTS = SyntheticSettings(radius=(0.03, 0.3))
+"""Blobs as large as organs are in a window: 5 to 48 pixels of 160."""
+
+_Row = tuple[Tensor, Tensor, Tensor]
+"""A sequence: images and masks [T+1, size, size], known [T+1]."""
 
 
 class VolumeSequences:
@@ -58,17 +66,16 @@ class VolumeSequences:
         chosen = [self._volumes[int(rng.integers(len(self._volumes)))] for _ in range(settings.per_part)]
         if rng.random() < settings.other_patient:
             pairs = [two_patients_episode(v, rng, 1, _QUERIES, VolumetricSettings(absent=0.2)) for v in chosen]
-            rows = [(torch.cat([e.support_images[:, 0], e.query_images[:, 0]]),
-                     torch.cat([e.support_masks, e.query_masks]), torch.ones(_QUERIES + 1)) for e in pairs]  # fmt: skip
-            return _batch(rows, settings.size, True, rng)
+            rows = [_row(e, settings.size, rng) for e in pairs]
+            return _batch(rows, True, rng)
         shortest = min(len(v.slices) for v in chosen)
         length = min(int(rng.integers(settings.length[0], settings.length[1] + 1)), shortest - 1)
         drawn = [sequence(v, rng, length + 1, _sequence_settings(v, length + 1)) for v in chosen]
-        rows = [(s.images, s.masks, s.known.float()) for s in drawn]
+        rows = [(*_window(s.images, s.masks, settings.size, rng), s.known.float()) for s in drawn]
         if rng.random() < settings.implants:
             draw = Draw(seed_of(settings.seed, "implants", step, part))
-            rows = [(*implant(draw, s.images), torch.ones(length + 1)) for s in drawn]
-        return _batch(rows, settings.size, False, rng)
+            rows = [(*implant(draw, images, _IMPLANTS), torch.ones(length + 1)) for images, _, _ in rows]
+        return _batch(rows, False, rng)
 
 
 def _sequence_settings(volume: TrainingVolume, length: int) -> SequenceSettings:
@@ -76,23 +83,38 @@ def _sequence_settings(volume: TrainingVolume, length: int) -> SequenceSettings:
     return SequenceSettings(steps=(1, max(1, min(3, (len(volume.slices) - 1) // (length - 1)))))
 
 
-def _batch(
-    rows: Sequence[tuple[Tensor, Tensor, Tensor]], size: int, other_patient: bool, rng: np.random.Generator
-) -> SequenceBatch:
-    """Sequences (images and masks [T+1, h, w], known [T+1]) as one batch."""
-    images, masks = (torch.stack([_on_square(row[i], size) for row in rows]) for i in (0, 1))
-    known = torch.stack([row[2] for row in rows])
+def _row(episode: Episode, size: int, rng: np.random.Generator) -> _Row:
+    """An episode of one support as a sequence."""
+    images = torch.cat([episode.support_images[:, 0], episode.query_images[:, 0]])
+    masks = torch.cat([episode.support_masks, episode.query_masks])
+    return (*_window(images, masks, size, rng), torch.ones(len(images)))
+
+
+def _batch(rows: Sequence[_Row], other_patient: bool, rng: np.random.Generator) -> SequenceBatch:
+    """Sequences as one batch."""
+    images, masks, known = (torch.stack([row[i] for row in rows]) for i in range(3))
     own = torch.from_numpy(rng.random(images.shape[1] - 1) < OWN_PRIOR)
     return SequenceBatch(images[:, :1], masks[:, :1], images[:, 1:], masks[:, 1:], other_patient, own, known[:, 1:])
 
 
-def _on_square(slices: Tensor, size: int) -> Tensor:
-    """[n, h, w] in the middle of [n, size, size], zeros (an image's mean) around it."""
-    height, width = slices.shape[-2:]
-    top, left = (size - height) // 2, (size - width) // 2
-    out = slices.new_zeros(len(slices), size, size)
-    out[:, top : top + height, left : left + width] = slices
-    return out
+def _window(images: Tensor, masks: Tensor, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """A square of this size with a pixel of the first slice's structure, up to a quarter of its side off the middle.
+
+    Slices that are smaller lie in the middle of zeros (an image's mean).
+    """
+    pixels = masks[0].nonzero()
+    pixel = pixels[int(rng.integers(len(pixels)))].tolist()
+    out = [x.new_zeros(len(x), size, size) for x in (images, masks)]
+    here, there = [], []
+    for length, place in zip(images.shape[1:], pixel, strict=True):
+        middle = place + rng.uniform(-0.25, 0.25) * size
+        start = round(min(max(middle - size / 2, 0), max(0, length - size)))
+        shown, edge = min(length, size), (size - min(length, size)) // 2
+        here.append(slice(start, start + shown))
+        there.append(slice(edge, edge + shown))
+    for new, old in zip(out, (images, masks), strict=True):
+        new[:, there[0], there[1]] = old[:, here[0], here[1]]
+    return out[0], out[1]
 
 
 class VolumeEpisodes:

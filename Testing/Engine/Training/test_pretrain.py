@@ -70,7 +70,9 @@ def test_its_weights_are_the_engines(tmp_path):
     info = find_weights(None, tmp_path / "out" / "weights")
     assert (info.name, info.network) == ("mine", "propagator")
     assert "synthetic" in info.training_data.lower() and info.metrics["steps"] == 4
-    assert info.metrics["settings"]["seed"] == 1234
+    assert info.metrics["settings"]["seed"] == 1234 and "pretrain" not in info.licence
+    begun = find_weights()
+    assert f"Begun from {begun.name}" in info.training_data and info.licence == "Apache-2.0"
     engine = Engine.load("cpu", weights_folder=tmp_path / "out" / "weights")
     volume = np.zeros((3, 32, 32), np.float32)
     volume[:, 8:20, 8:20] = 1
@@ -191,6 +193,14 @@ BAD = [
 def test_settings_out_of_range_are_refused(bad):
     with pytest.raises(InputError):
         TrainSettings(**bad)
+
+
+def test_any_setting_can_be_given():
+    settings = preset("fast").with_words(["average=0", "length=2,5", "optimiser=sgd", "warm_up=7"])
+    assert (settings.average, settings.length, settings.optimiser, settings.warm_up) == (0.0, (2, 5), "sgd", 7)
+    for word, words in (("speed=1", "There is no training setting “speed”"), ("clip=much", "“much” cannot be")):
+        with pytest.raises(InputError, match=words):
+            preset("fast").with_words([word])
 
 
 def test_names_of_networks():

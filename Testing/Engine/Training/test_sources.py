@@ -97,10 +97,26 @@ def test_structures_that_end_are_picked_more_often():
     labels, other = torch.zeros(400, 48, 48, dtype=torch.long), torch.zeros(400, 48, 48, dtype=torch.long)
     labels[:, 4:20, 4:20], labels[:, 24:40, 4:20] = 1, 2
     other[:, 4:20, 4:20] = 1
-    ends, stays = ((choose_structures(Draw(0), labels, other, there)[:, 0] == 2).float().mean() for there in (0, 1))
+    ends, stays = ((choose_structures(Draw(0), labels, other, 1, there)[:, 0] == 2).float().mean() for there in (0, 1))
     assert (
         ends == pytest.approx(0.75, abs=0.07) and stays < 0.05
     )  # three times as likely; never, where it must be there
+
+
+def test_regions_are_picked_less_often():
+    labels = torch.zeros(400, 48, 48, dtype=torch.long)
+    labels[:, 4:20, 4:20], labels[:, 24:40, 4:20] = 1, 2
+    structures = (choose_structures(Draw(0), labels, labels, 2, False)[:, 0] == 2).float().mean()
+    assert structures == pytest.approx(1 / 1.2, abs=0.07)
+
+
+def test_windows_show_the_structure_at_its_own_size():
+    large = make_volume("large", 2, size=128)
+    batch = VolumeSequences([large], SMALL.changed(size=48, other_patient=0.0, implants=0.0)).part(0, 0)
+    assert batch.images.shape[-2:] == (48, 48) and (batch.support_masks.sum((1, 2, 3)) > 0).all()
+    # no resampling: every pixel is one of the volume's, but for the sequences' own small transforms
+    centres = [tuple(mask[0].nonzero().float().mean(0).tolist()) for mask in batch.support_masks]
+    assert len(set(centres)) == 3
 
 
 def test_members_of_two_labels_are_one_mask():
@@ -137,7 +153,7 @@ def test_volumes_of_other_sizes_lie_in_the_middle_of_the_square():
     narrow = type(flat)(
         "narrow", "mr", flat.slices[:, :, :48].contiguous(), flat.superpixels[:, :, :48].contiguous(), (3, 1, 1), 3
     )
-    batch = VolumeSequences([narrow], SMALL.changed(other_patient=0.0)).part(0, 0)
+    batch = VolumeSequences([narrow], SMALL.changed(other_patient=0.0, implants=0.0)).part(0, 0)
     assert batch.images.shape[-2:] == (64, 64)
     assert not batch.masks[..., :8].any() and not batch.masks[..., 56:].any()
     assert (batch.images[..., :8] == 0).all() and (batch.images[..., 8:56] != 0).any()
