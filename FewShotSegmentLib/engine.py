@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import checks
 from .allocator import keep_freed_memory
 from .devices import repeatable, resolve_device, with_less_memory
+from .errors import WeightsError
 from .networks import Propagator
 from .preprocessing import decide_modality, normalise
 from .progress import Progress
@@ -70,13 +71,20 @@ class Engine:
 
         Raises:
             DeviceError: the device is not there.
-            WeightsError: the weights are missing or damaged.
+            WeightsError: the weights are missing, damaged or another network's.
         """
         keep_freed_memory()
         where = resolve_device(device)
         info = find_weights(weights, Path(weights_folder) if weights_folder else None)
+        if info.network != "propagator":
+            raise WeightsError(
+                f"The weights {info.name} are of the network {info.network}, but the propagator's are needed here."
+            )
         network = Propagator()
-        network.load_state_dict(load_state(info))
+        try:
+            network.load_state_dict(load_state(info))
+        except RuntimeError as error:
+            raise WeightsError(f"The weights {info.name} do not fit the propagator; use others.") from error
         return cls(network, where, info, settings)
 
     def propagate(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from .anchors import Anchors, find_anchors
 from .errors import InputError, OutputError
-from .finetune.store import find_weights_folder
 from .images import (
     Annotation,
     Segment,
@@ -24,6 +23,7 @@ from .images import (
 from .images.output import LABELMAPS, SEGMENTATION, Found, all_or_nothing
 from .progress import Progress
 from .version import __version__
+from .weights import find_weights_folder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, FewShotError, InputError, OutputError
-from .finetune.store import find_weights_folder
 from .images import (
     Annotation,
     Segment,
@@ -29,6 +28,8 @@ from .support import Support, SupportLibrary, collect_supports
 from .support.library import plain_name
 from .transfer_report import not_found, own_volume, segment_entry, support_entry
 from .version import __version__
+from .weights import find_weights_folder
+from .weights.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from .networks import FewShotNetwork
@@ -51,7 +52,8 @@ class TransferJob:
         library: library of supports to use as well; the user's own where there is neither this nor `supports`.
         segments: names of the segments to carry; all by default.
         method: few-shot network, see `transfer.METHODS`.
-        checkpoint: published checkpoint for methods dspnet-published and alpnet.
+        checkpoint: published checkpoint for methods dspnet-published and alpnet, or a folder of weights that
+            `fewshotsegment pretrain` made for the method.
         propagate: False writes the bare few-shot result, slice by slice.
         modality: of the queries: "auto", "ct" or "mr".
         support_modality: of `supports`.
@@ -194,6 +196,10 @@ class TransferJob:
         """The network of a checkpoint, if one was given."""
         if self.checkpoint is None:
             return None
+        if (self.checkpoint / MANIFEST).is_file():
+            from .weights.few_shot import load_few_shot  # noqa: PLC0415
+
+            return load_few_shot(self.checkpoint, self.method)
         if self.method not in _CHECKPOINT_METHODS:
             known = " and ".join(_CHECKPOINT_METHODS)
             raise InputError(f"A checkpoint goes with the methods {known}, not with {self.method}.")

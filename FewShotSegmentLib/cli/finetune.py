@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..finetune import AnnotatedFiles, FinetuneRequest, FinetuneSettings, WeightsStore, find_weights_folder
+from ..finetune import AnnotatedFiles, FinetuneRequest, FinetuneSettings, WeightsStore
+from ..weights import find_weights_folder
 from .terminal import progress_bar, say, tell
 
 if TYPE_CHECKING:

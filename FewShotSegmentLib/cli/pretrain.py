@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--network", metavar="NAME", help="propagator, dspnet-published, alpnet, dspnet, …")
     parser.add_argument("--encoder", metavar="NAME", help="of a few-shot network: resnet101, …, propagator")
     parser.add_argument("--data", choices=("synthetic", "volumes", "both"), help="what it is trained on")
-    parser.add_argument("--start", metavar="bundled|random|FOLDER", help="weights to start from")
+    # not --start, which torchrun would take for its own --start-method
+    parser.add_argument("--weights", metavar="bundled|random|FOLDER|NAME", help="what to start from")
     parser.add_argument("--name", default="weights", help="of the weights that are written")
     for option, kind, text in (
         ("--iterations", int, "steps of the optimiser"),
@@ -76,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         folder=options.output,
         settings=settings_of(options),
         name=options.name,
-        start=options.start,
+        weights=options.weights,
         device=options.device,
         max_seconds=options.max_seconds,
         validate=options.validate,
@@ -88,15 +90,18 @@ def run(options: argparse.Namespace) -> None:
         data_licence=options.data_licence,
         command=f"fewshotsegment {' '.join(sys.argv[1:])}",
     )
-    shown = sys.stderr is not None and sys.stderr.isatty() and not options.quiet
+    # of several processes that train together one speaks
+    speaks = os.environ.get("RANK", "0") == "0"
+    quiet = options.quiet or not speaks
+    shown = sys.stderr is not None and sys.stderr.isatty() and not quiet
     with progress_bar("Reading", "image", shown) as reading, progress_bar("Training", "step", shown) as progress:
         report = job.run(progress, reading=reading)
-    if not options.quiet:
+    if not quiet:
         for note in report["notes"]:
             say(f"Note: {note}")
-    if options.json:
+    if options.json and speaks:
         tell(json.dumps(report))
-    elif not options.quiet and "weights" in report:
+    elif not quiet:
         tell(_words(report))
     if report["ended"] == "cancelled":
         raise Cancelled(f"Stopped after step {report['step']}; the same command goes on from there.")

@@ -84,7 +84,10 @@ def read_training_volumes(
     groups = data.by_modality
     if len(groups) > 1:
         counts = " and ".join(f"{len(group)} {name.upper()}" for name, group in groups.items())
-        notes.append(f"The images are of several modalities ({counts}); each is learned by itself, never mixed.")
+        notes.append(
+            f"The images are of several modalities ({counts}); no episode mixes them, but one network learns from all. "
+            "Name the images of one modality to train on it alone."
+        )
     return data
 
 

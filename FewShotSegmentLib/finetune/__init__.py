@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .request import AnnotatedArrays, AnnotatedFiles, FinetuneRequest
 from .settings import FinetuneSettings
-from .store import WeightsStore, find_weights_folder
+from .store import WeightsStore
 
 if TYPE_CHECKING:
     from .adaptation import adapt
@@ -34,7 +34,6 @@ __all__ = [
     "WeightsStore",
     "adapt",
     "annotate",
-    "find_weights_folder",
 ]
 
 _HEAVY = {

@@ -218,7 +218,8 @@ def _rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _network(state: dict[str, Tensor], device: torch.device) -> Propagator:
     """A network of its own with these weights, as the engine has it."""
-    network = Propagator()
+    with torch.random.fork_rng():  # its first, random weights are not to be seen in the caller's random numbers
+        network = Propagator()
     network.load_state_dict({name: value.float() for name, value in state.items()})
     network.eval().requires_grad_(False).to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -59,7 +59,7 @@ class TrainingLogic:
         self._error: BaseException | None = None
         self._progress = TrainingProgress(0, 1, "", None)
         self._marks: tuple[float, int] = (0.0, 0)
-        self._kept: str | None = None
+        self._kept: list[tuple[str, Path | None]] = []
 
     @property
     def state(self) -> str:
@@ -76,7 +76,11 @@ class TrainingLogic:
             if self._state == RUNNING:
                 raise InputError("A fine-tuning is running already; wait for its end or cancel it.")
             self._stop = threading.Event()
-            self._result = self._error = self._kept = None
+            for _, replaced in self._kept:
+                if replaced is not None:
+                    self.store.discard(replaced)
+            self._kept = []
+            self._result = self._error = None
             self._progress = TrainingProgress(0, 1, "reading", None)
             self._marks = (time.monotonic(), 0)
             self._state = RUNNING
@@ -133,8 +137,15 @@ class TrainingLogic:
             InputError: there is no result, or it is no better than what was there.
             OutputError: weights of that name are there already, or it cannot be written.
         """
-        folder = self.store.save(name, self.result(), force=force, command="TrainingLogic")
-        self._kept = name
+        result = self.result()
+        replaced = self.store.put_aside(name) if force else None
+        try:
+            folder = self.store.save(name, result, force=force, command="TrainingLogic")
+        except BaseException:
+            if replaced is not None:
+                self.store.discard(replaced)
+            raise
+        self._kept.append((name, replaced))
         return folder
 
     def roll_back(self) -> None:
@@ -146,11 +157,11 @@ class TrainingLogic:
         with self._lock:
             if self._state == RUNNING:
                 raise InputError("A fine-tuning is running; cancel it.")
-            kept, self._kept = self._kept, None
+            kept, self._kept = self._kept, []
             self._result = self._error = None
             self._state = IDLE
-        if kept is not None:
-            self.store.remove(kept)
+        for name, replaced in reversed(kept):
+            self.store.bring_back(name, replaced)
 
     def _work(self, request: FinetuneRequest, stop: threading.Event) -> None:
         result: FinetuneResult | None = None

@@ -15,8 +15,8 @@ from ..errors import Cancelled, InputError
 from ..images import Volume, read_annotation, read_volume
 from ..images.volume import is_folder
 from ..settings import Settings
+from ..weights import find_weights_folder
 from .settings import FinetuneSettings
-from .store import find_weights_folder
 
 if TYPE_CHECKING:
     from .cases import AnnotatedVolume

@@ -4,59 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import shutil
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, OutputError, WeightsError
+from ..errors import InputError, OutputError
+from ..weights import read_manifest
+from ..weights.manifest import MANIFEST
+from ..weights.places import check_name, default_store_path, is_name
 
 if TYPE_CHECKING:
     from ..weights import WeightsInfo
     from .result import FinetuneResult
 
-MANIFEST = "weights.json"
 _MADE_BY = "fewshotsegment finetune"
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for itself."""
-
-
-def default_store_path() -> Path:
-    """The user's folder of adapted weights: what FEWSHOTSEGMENT_WEIGHTS names, else one in the data folder."""
-    given = os.environ.get("FEWSHOTSEGMENT_WEIGHTS")
-    if given:
-        return Path(given).expanduser()
-    from platformdirs import user_data_path  # noqa: PLC0415 - needed only where no folder is named
-
-    return user_data_path("FewShotSegment", appauthor=False) / "weights"
-
-
-def find_weights_folder(given: str | Path | None) -> Path | None:
-    """The folder to load weights from.
-
-    Args:
-        given: a folder with weights, or the name of weights in the user's store; None for the bundled ones.
-
-    Returns:
-        The folder, to be given to `Engine.load(weights_folder=…)`; None for the bundled ones.
-
-    Raises:
-        WeightsError: there are no such weights. Nothing of the weights is read yet.
-    """
-    if given is None:
-        return None
-    folder = Path(given)
-    if (folder / MANIFEST).is_file():
-        return folder
-    if _NAME.fullmatch(str(given)):
-        own = default_store_path() / str(given)
-        if (own / MANIFEST).is_file():
-            return own
-    raise WeightsError(
-        f"There are no weights {given}: neither a folder with {MANIFEST}, nor a name that “fewshotsegment finetune "
-        "--list” shows."
-    )
 
 
 class WeightsStore:
@@ -77,16 +40,10 @@ class WeightsStore:
         Raises:
             InputError: no folder can be called so.
         """
-        if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
-            raise InputError(
-                f"Weights cannot be called “{name}”; use up to 64 letters a–z, digits, dots, hyphens and underscores."
-            )
-        return self.folder / name
+        return self.folder / check_name(name)
 
     def list(self) -> list[WeightsInfo]:
         """All that are there, by name; folders that finetune did not make are passed over."""
-        from ..weights import read_manifest  # noqa: PLC0415 - imports torch
-
         if not self.folder.is_dir():
             return []
         return [
@@ -149,6 +106,37 @@ class WeightsStore:
         write_weights(target, name, result.state, _card(result, command), force=True)
         return target
 
+    def put_aside(self, name: str) -> Path | None:
+        """A copy of adapted weights that are about to be replaced, in the system's temporary folder; None if none."""
+        target = self.path(name)
+        if not _is_ours(target):
+            return None
+        copy = Path(tempfile.mkdtemp(prefix="fewshotsegment-")) / name
+        shutil.copytree(target, copy)
+        return copy
+
+    def discard(self, copy: Path) -> None:
+        """Forget a copy that `put_aside` made."""
+        shutil.rmtree(copy.parent, ignore_errors=True)
+
+    def bring_back(self, name: str, copy: Path | None) -> None:
+        """Undo a `save`: remove what it wrote (if it is still there), and put back what it replaced.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        target = self.path(name)
+        try:
+            if _is_ours(target):
+                _remove(target)
+            if copy is not None and not os.path.lexists(target):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                shutil.copytree(copy, target)
+        except OSError as error:
+            raise OutputError(f"{target} cannot be brought back: {error.strerror or error}.") from error
+        if copy is not None:
+            self.discard(copy)
+
     def remove(self, name: str) -> Path:
         """Remove adapted weights for good; all others, the bundled ones above all, stay.
 
@@ -176,7 +164,7 @@ class WeightsStore:
 def _is_ours(folder: Path) -> bool:
     """Whether a folder is one that `save` made: nothing else may be replaced or removed."""
     try:
-        if folder.is_symlink() or not _NAME.fullmatch(folder.name):
+        if folder.is_symlink() or not is_name(folder.name):
             return False
         (entry,) = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["weights"]
         return bool(entry["metrics"]["made_by"] == _MADE_BY)

@@ -36,6 +36,11 @@ class SequenceBatch(NamedTuple):
         return len(self.images)
 
     @property
+    def weight(self) -> float:
+        """How many masks are known: what the loss is a mean over."""
+        return float(self.known.sum())
+
+    @property
     def slices(self) -> int:
         """Slices that pass through the network, supports included."""
         return self.images.shape[0] * (self.images.shape[1] + 1)

@@ -61,6 +61,8 @@ class Checkpoints:
         head = {"format": _FORMAT, "step": step, "sha256": hashlib.sha256(payload).hexdigest(), "size": len(payload)}
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"step-{step:08d}.ckpt"
+        for left in self.folder.glob("step-*.part"):  # by a process that was killed
+            left.unlink(missing_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
             with part.open("wb") as file:
@@ -87,15 +89,25 @@ class Checkpoints:
         for path in reversed(files):
             try:
                 step, state = _read(path, device)
-            except (OSError, ValueError, RuntimeError, KeyError, EOFError, UnpicklingError) as error:
+            except OSError as error:
+                raise InputError(f"The checkpoint {path} cannot be read: {error.strerror or error}.") from error
+            except (ValueError, RuntimeError, LookupError, TypeError, EOFError, UnpicklingError) as error:
+                # put aside, so that it does not count among those that are kept
+                path.replace(path.with_suffix(".damaged"))
                 notes.append(f"The checkpoint {path.name} is damaged ({_why(error)}); the one before it is used.")
                 continue
             return Loaded(step, state, notes)
         if files:
             raise InputError(
-                f"All {len(files)} checkpoints in {self.folder} are damaged; remove them to train from the start."
+                f"All {len(files)} checkpoints in {self.folder} are damaged and have been put aside; the same command "
+                "trains from the start."
             )
         return None
+
+    def last(self) -> str:
+        """What a training could be resumed from, in words."""
+        files = self._files()
+        return f"step {int(files[-1].stem.removeprefix('step-'))}" if files else "its start only"
 
     def _files(self) -> list[Path]:
         """Checkpoints by rising step."""

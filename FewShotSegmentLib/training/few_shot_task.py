@@ -36,6 +36,11 @@ class EpisodeBatch(tuple[Episode, ...]):
         return [EpisodeBatch(self[a:b]) for a, b in pairwise(cuts)]
 
     @property
+    def weight(self) -> float:
+        """How many episodes: what the loss is a mean over."""
+        return float(len(self))
+
+    @property
     def number(self) -> int:
         """How many episodes."""
         return len(self)

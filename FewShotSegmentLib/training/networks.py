@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from ..errors import InputError, WeightsError
-from ..networks import Propagator, build
+from ..networks import Propagator, build, names
 from ..networks.encoders.propagator import PropagatorEncoder
-from ..weights import find_weights, load_state
+from ..weights import WeightsInfo, find_weights, find_weights_folder, load_state
 from .few_shot_task import FewShotTask
 from .propagator_task import PropagatorTask
 from .settings import TrainSettings
@@ -26,7 +26,7 @@ def make_task(settings: TrainSettings, start: str | Path) -> nn.Module:
     Args:
         settings: network, encoder and loss; random weights depend on the seed alone.
         start: "random"; "bundled" (the propagator's weights, or its encoder's for a few-shot network with the encoder
-            "propagator"); or a folder with weights of the same network.
+            "propagator"); or a folder or name of weights of the same network.
 
     Raises:
         InputError: there are no such weights for this network.
@@ -47,6 +47,8 @@ def network_name(settings: TrainSettings) -> str:
 
 def _make(settings: TrainSettings, start: str | Path) -> nn.Module:
     if settings.network == "propagator":
+        if settings.encoder:
+            raise InputError("The propagator has an encoder of its own; leave out --encoder.")
         propagator = Propagator()
         if str(start) != "random":
             _load(propagator, start, "propagator")
@@ -58,19 +60,31 @@ def _make(settings: TrainSettings, start: str | Path) -> nn.Module:
         if encoder != "propagator":
             raise InputError(
                 f"The bundled weights do not fit the encoder {encoder or 'of this network'}; "
-                "use --encoder propagator, or --start random."
+                "use --encoder propagator, or --weights random."
             )
         propagator = Propagator()
         _load(propagator, start, "propagator")
         encoder = PropagatorEncoder(propagator)
+    if settings.network not in names():
+        known = ", ".join(("propagator", *names()))
+        raise InputError(f"There is no network called “{settings.network}” to train; there are: {known}.")
     network = build(settings.network, encoder)
     if str(start) not in START:
         _load(network, start, network_name(settings))
     return FewShotTask(network, settings.alignment, settings.background_weight)
 
 
+def find_start(start: str | Path) -> WeightsInfo:
+    """The manifest's entry of weights to start from.
+
+    Raises:
+        WeightsError: there are none.
+    """
+    return find_weights(None, find_weights_folder(None if str(start) == "bundled" else start))
+
+
 def _load(network: nn.Module, start: str | Path, name: str) -> None:
-    info = find_weights(None, None if str(start) == "bundled" else Path(start))
+    info = find_start(start)
     if info.network != name:
         raise WeightsError(f"The weights {info.name} are of the network {info.network}; {name} is needed.")
     try:

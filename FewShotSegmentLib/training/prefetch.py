@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 _AHEAD = 4
 """Parts made ahead: more than a step uses, so that one slow part does not stop training."""
 
@@ -19,17 +17,17 @@ class Prefetcher:
     """Runs `make(key)` for keys in order, in one thread ahead of whoever takes the results.
 
     One thread, so that a source needs no locks and an accelerator's stream sees its work in one order; it works on
-    images and labels, where torch and numpy let other threads run.
+    images and labels, where torch and numpy let other threads run. It leaves the number of torch's threads alone:
+    setting it in one thread would decide for all threads that begin later, the caller's included.
 
     Attributes:
         waited: seconds that `take` had to wait, in all.
     """
 
-    def __init__(self, make: Callable[[Any], Any], keys: Iterator[Any], ahead: int = _AHEAD, threads: int = 1):
+    def __init__(self, make: Callable[[Any], Any], keys: Iterator[Any], ahead: int = _AHEAD):
         self.waited = 0.0
         self._make = make
         self._keys = keys
-        self._threads = threads
         self._ready: queue.Queue[tuple[Any, Any, BaseException | None]] = queue.Queue(max(1, ahead))
         self._over = threading.Event()
         self._worker = threading.Thread(target=self._work, name="training data", daemon=True)
@@ -57,7 +55,6 @@ class Prefetcher:
         self._worker.join()
 
     def _work(self) -> None:
-        torch.set_num_threads(self._threads)
         for key in self._keys:
             try:
                 made: tuple[Any, Any, BaseException | None] = (key, self._make(key), None)
@@ -74,9 +71,9 @@ class Prefetcher:
 
 
 @contextmanager
-def prefetched(make: Callable[[Any], Any], keys: Iterator[Any], threads: int = 1) -> Iterator[Prefetcher]:
+def prefetched(make: Callable[[Any], Any], keys: Iterator[Any]) -> Iterator[Prefetcher]:
     """A `Prefetcher` that is closed whatever happens."""
-    prefetcher = Prefetcher(make, keys, threads=threads)
+    prefetcher = Prefetcher(make, keys)
     try:
         yield prefetcher
     finally:

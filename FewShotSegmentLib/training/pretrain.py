@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -13,18 +11,19 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, OutputError
+from ..errors import InputError
 from ..progress import Progress
 from ..settings import Settings
 from ..version import __version__
+from ..weights.places import check_name
+from .record import Record, check_same, check_settings, clear, read_record
 from .settings import PRESETS, TrainSettings
 
 if TYPE_CHECKING:
     from ..episodes import TrainingData
+    from ..weights import WeightsInfo
     from .processes import Processes
     from .trainer import Outcome
-
-_ABOUT = "training.json"
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,16 @@ class PretrainJob:
         folder: for everything that is written; a training that was stopped there goes on.
         settings: of the training.
         name: of the weights.
-        start: "bundled", "random", or a folder with weights; None for the bundled ones where they fit the network.
+        weights: what to start from: "bundled", "random", or a folder or name of weights; None for the bundled ones
+            where they fit the network.
         device: "auto", "cpu", "cuda" or "mps".
-        max_seconds: stop after this time (the training can be resumed).
+        max_seconds: stop after this time of training (it can be resumed); reading images is not counted.
         validate: folder of labelled volumes to validate on, or None.
         modality: of the images: "auto", "ct" or "mr".
         validate_every: steps between validations.
         checkpoint_every: steps between checkpoints.
         jobs: processes that read images.
-        restart: remove what an earlier training left in the folder.
+        restart: forget what an earlier training left in the folder.
         data_licence: of the images, said in the weights' card.
         command: that was given, for the weights' card.
     """
@@ -53,7 +53,7 @@ class PretrainJob:
     folder: Path
     settings: TrainSettings = field(default_factory=lambda: PRESETS["fast"])
     name: str = "weights"
-    start: str | None = None
+    weights: str | None = None
     device: str = "auto"
     max_seconds: float = math.inf
     validate: Path | None = None
@@ -79,67 +79,66 @@ class PretrainJob:
             reading: called with (images read, images in all) before that.
 
         Returns:
-            A report that can be written as JSON (see the README's “Training”).
+            A report that can be written as JSON; with several processes only the first one's has “weights”.
 
         Raises:
-            FewShotError: anything that its user can mend.
+            FewShotError: anything that its user can mend; what was trained in the folder before is as it was.
         """
         start = time.perf_counter()
         self._check()
+        before = read_record(self.folder)
+        if before is not None and not self.restart:
+            check_settings(before, self.settings, self.folder)
         from ..devices import resolve_device  # noqa: PLC0415 - imports torch: a wrong name must not wait for it
         from .processes import join_processes  # noqa: PLC0415
 
         with join_processes(self.device) as processes:
             device = resolve_device(processes.device(self.device))
-            self._prepare(processes)
+            if not processes.first:
+                processes.wait()  # the first one makes the superpixels, the others find them
             data = self._read(reading, cancelled)
-            outcome, notes = self._train(device, processes, data, progress, cancelled)
+            if processes.first:
+                processes.wait()
+            from .networks import find_start  # noqa: PLC0415
+
+            begun = None if self._start == "random" else find_start(self._start)
+            outcome, notes = self._train(device, processes, data, (before, begun), progress, cancelled)
             report = self._report(outcome, data, [*data.notes, *notes], str(device), time.perf_counter() - start)
             if processes.first:
-                report["weights"] = str(self._write(outcome, report))
+                report["weights"] = str(self._write(outcome, data, begun))
             return report
 
     def _check(self) -> None:
+        """What can be seen before anything is read."""
+        check_name(self.name)
         if self.settings.data != "synthetic" and not self.volumes:
             raise InputError(
                 "Name images to learn from (files or folders), or use --data synthetic to learn from random anatomies."
             )
-        if self.folder.exists() and not self.folder.is_dir():
-            raise OutputError(f"{self.folder} is a file; name a folder.")
         if self.validate is not None and not self.validate.is_dir():
             raise InputError(f"There is no folder {self.validate} to validate on.")
+        for name in ("validate_every", "checkpoint_every", "jobs"):
+            if getattr(self, name) < 1:
+                option = name.replace("_", "-")
+                raise InputError(f"--{option} must be a whole number of at least 1, not {getattr(self, name)}.")
+        if not self.max_seconds >= 0:
+            raise InputError(f"--max-seconds must be a time from 0, not {self.max_seconds}.")
 
     @property
     def _start(self) -> str:
         fits = self.settings.network == "propagator" or self.settings.encoder == "propagator"
-        return self.start or ("bundled" if fits else "random")
-
-    def _prepare(self, processes: Processes) -> None:
-        """Make the folder, or see that what is there is a training's."""
-        if not processes.first:
-            return
-        about = self.folder / _ABOUT
-        if self.folder.is_dir() and any(self.folder.iterdir()) and not about.is_file():
-            raise OutputError(f"{self.folder} holds other files; name a new folder, or that of a training to resume.")
-        if self.restart and about.is_file():
-            _clear(self.folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            values = {"engine_version": __version__, "settings": self.settings.to_json(), "command": self.command}
-            about.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{self.folder} cannot be written ({error.strerror}); choose another place.") from error
+        return self.weights or ("bundled" if fits else "random")
 
     def _read(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> TrainingData:
         """The images with their superpixels; none for synthetic data."""
         from ..episodes import TrainingData, read_training_volumes  # noqa: PLC0415
 
         if self.settings.data == "synthetic":
-            return TrainingData([], [])
+            return TrainingData([], ["The images are not used with --data synthetic."] if self.volumes else [])
         from ..superpixels import SuperpixelSettings  # noqa: PLC0415
 
-        # episodes of one slice want the published 2D superpixels; sequences must know where a structure ends
         side = self.settings.long_side if self.settings.network == "propagator" else self.settings.size
+        # episodes of one slice want the published 2D superpixels; sequences must know where a structure ends
         flat = self.settings.network != "propagator" and self.settings.episodes == "published"
         return read_training_volumes(
             self.volumes,
@@ -157,6 +156,7 @@ class PretrainJob:
         device: Any,
         processes: Processes,
         data: TrainingData,
+        known: tuple[dict[str, Any] | None, WeightsInfo | None],
         progress: Progress | None,
         cancelled: Callable[[], bool] | None,
     ) -> tuple[Outcome, list[str]]:
@@ -177,8 +177,24 @@ class PretrainJob:
                 observers=watchers.observers if watchers else [],
                 checkpoint_every=self.checkpoint_every,
             )
+            # all that can be refused has been: only now is anything in the folder touched
+            if processes.first:
+                self._prepare(data, *known)
+            processes.wait()
             outcome = trainer.run(progress, cancelled, self.max_seconds)
         return outcome, [*outcome.notes, *(watchers.notes if watchers else [])]
+
+    def _prepare(self, data: TrainingData, before: dict[str, Any] | None, begun: WeightsInfo | None) -> None:
+        """See that the folder's training is this one, or begin it."""
+        weights = f"{begun.name}, sha256 {begun.sha256[:12]}" if begun else "random"
+        names = tuple(volume.name for volume in data.volumes)
+        record = Record(self.settings, weights, names, self.data_licence, self.command)
+        if before is not None:
+            if self.restart:
+                clear(self.folder)
+            else:
+                check_same(before, record, self.folder)
+        record.write(self.folder)
 
     def _watching(self, source: Any, device: Any, processes: Processes) -> Any:
         """All that is seen of the training; nothing in processes that do not write."""
@@ -219,22 +235,24 @@ class PretrainJob:
             "notes": notes,
         }
 
-    def _write(self, outcome: Outcome, report: dict[str, Any]) -> Path:
+    def _write(self, outcome: Outcome, data: TrainingData, begun: WeightsInfo | None) -> Path:
         """The weights so far, with their card; each call replaces the training's own earlier ones."""
-        from ..weights import find_weights  # noqa: PLC0415
         from ..weights.save import write_weights  # noqa: PLC0415
         from .networks import network_name  # noqa: PLC0415
 
         folder = self.folder / "weights"
-        own = "Apache-2.0" if self.settings.data == "synthetic" else "not said: that of the images decides"
-        data, begun = _say_data(self.settings, report["volumes"]), ""
-        if self._start != "random":
-            before = find_weights(None, None if self._start == "bundled" else Path(self._start))
-            begun = f" Begun from {before.name} (sha256 {before.sha256[:12]}): {before.training_data}"
+        licence, since = self.data_licence, ""
+        if self.settings.data == "synthetic":
+            licence = "Apache-2.0"
+        elif not licence:
+            licence = "not said (--data-licence); that of the images decides"
+        if begun is not None:
+            since = f" Begun from {begun.name} (sha256 {begun.sha256[:12]}; {begun.licence}): {begun.training_data}"
+            licence = licence if licence == begun.licence else f"{licence}; begun from weights under {begun.licence}"
         card = {
             "network": network_name(self.settings),
-            "licence": self.data_licence or own,
-            "training_data": data + begun,
+            "licence": licence,
+            "training_data": _say_data(self.settings, data) + since,
             "date": date.today().isoformat(),
             "metrics": {
                 "command": self.command,
@@ -247,17 +265,10 @@ class PretrainJob:
         return folder
 
 
-def _say_data(settings: TrainSettings, volumes: Sequence[str]) -> str:
-    synthetic = "synthetic anatomies (random 3D label volumes and appearances), no image of a patient"
-    real = f"{len(volumes)} volumes without labels: {', '.join(volumes)}"
+def _say_data(settings: TrainSettings, data: TrainingData) -> str:
+    """What was learned from, in words; volumes are not named, since names may be patients'."""
+    synthetic = "synthetic anatomies (random 3D label volumes and appearances, no image of a patient)"
+    counts = " and ".join(f"{len(group)} {name.upper()}" for name, group in data.by_modality.items())
     if settings.data == "synthetic":
-        return synthetic[0].upper() + synthetic[1:] + "."
-    return (f"{synthetic}; and {real}" if settings.data == "both" else real).capitalize() + "."
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a training has written, but for its superpixels, which stay true."""
-    for name in ("checkpoints", "weights", "tensorboard"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("log.csv", "validation.csv", "curves.png", "parts.png"):
-        (folder / name).unlink(missing_ok=True)
+        return f"Trained on {synthetic}."
+    return f"Trained on {counts} volumes without labels{f', and on {synthetic}' if settings.data == 'both' else ''}."

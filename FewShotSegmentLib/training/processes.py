@@ -59,6 +59,19 @@ class Processes:
         dist.all_reduce(known)
         return torch.where(known[1] > 0, known[0] / known[1], torch.nan)
 
+    def sum(self, value: float) -> float:
+        """Sum over all processes."""
+        if self.count == 1:
+            return float(value)
+        total = torch.tensor(float(value), device=_device_of_backend(self.local), dtype=torch.float64)
+        dist.all_reduce(total)
+        return float(total)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.count > 1:
+            dist.barrier()
+
     def any(self, value: bool) -> bool:
         """Whether it is so in one of the processes."""
         if self.count == 1:

@@ -78,6 +78,9 @@ class PropagatorTask(nn.Module):
                 memory = [anchor, self.network.remember(now, here, prior)]
         loss = torch.stack(losses).sum() / batch.known.sum().clamp_min(1)
         told = {"mask_loss": loss.detach(), "dice": torch.cat(dices).nanmean(), "absent": torch.cat(absent).nanmean()}
+        if self.few_shot:
+            # told of every batch: several processes must tell of the same things
+            told["few_shot_loss"] = loss.new_tensor(torch.nan)
         if self.few_shot and batch.other_patient:
             # log-odds of nearly sure labels need float32
             with torch.autocast(batch.images.device.type, enabled=False):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,18 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..devices import is_out_of_memory, repeatable
-from ..errors import DeviceError, InputError
+from ..devices import repeatable
+from ..errors import InputError
 from ..progress import Progress
 from .checkpoint import Checkpoints
-from .interrupts import delayed_interrupt
+from .gradients import Gradients
+from .interrupts import heard_between_steps
 from .optimiser import MovingAverage, build_optimiser, gradient_norm, learning_rate, set_rate
 from .prefetch import prefetched
 from .processes import Processes
 from .settings import TrainSettings
 
 _CHECKPOINT_EVERY = 250
-_MOST_PIECES = 64
 
 
 class Part(Protocol):
@@ -34,6 +33,10 @@ class Part(Protocol):
     @property
     def number(self) -> int:
         """How many sequences or episodes."""
+
+    @property
+    def weight(self) -> float:
+        """What it counts beside other pieces of the same part."""
 
     @property
     def slices(self) -> int:
@@ -108,7 +111,7 @@ class Trainer:
         """Prepare; nothing is read or written yet.
 
         Args:
-            task: part → `Losses`; its `network` is what is trained and kept.
+            task: part → `Losses` with the same names in each; its `network` is what is trained and kept.
             source: of parts.
             settings: of the training.
             folder: for checkpoints; None to keep none (then nothing can be resumed).
@@ -116,6 +119,9 @@ class Trainer:
             processes: this process among those that train together.
             observers: who is told.
             checkpoint_every: steps between checkpoints.
+
+        Raises:
+            InputError: the batch cannot be shared out among the processes.
         """
         self.device = device or torch.device("cpu")
         self.task = task.to(self.device)
@@ -130,9 +136,10 @@ class Trainer:
         self._every = checkpoint_every
         self._optimiser = build_optimiser(self.network, settings)
         self._average = MovingAverage(self.network, settings.average) if settings.average else None
-        self._pieces = 1
+        self._gradients = Gradients(self.task, self._wrapped(), self.device, settings.precision == "bfloat16")
+        self._gradients.notes = self.notes
         self._step = 0
-        self._good: dict[str, Tensor] | None = None
+        self._saved = -1
 
     def run(
         self,
@@ -143,6 +150,8 @@ class Trainer:
     ) -> Outcome:
         """Train from where the folder's last checkpoint is, to the end or until asked to stop.
 
+        Ctrl-C and SIGTERM end it like `cancelled`, after the step under way; Ctrl-C twice ends it at once.
+
         Args:
             progress: called with (steps done, steps in all).
             cancelled: asked before every step.
@@ -150,7 +159,7 @@ class Trainer:
             until: stop after so many steps in all; `settings.iterations` by default.
 
         Returns:
-            How it ended. Ctrl-C ends it like `cancelled`. A checkpoint is written in each case but "diverged".
+            How it ended. A checkpoint is written in each case but "diverged".
 
         Raises:
             InputError: the folder's checkpoints are of other settings, or all damaged.
@@ -161,35 +170,36 @@ class Trainer:
         last = min(until or self.settings.iterations, self.settings.iterations)
         rows: list[dict[str, float]] = []
         why = "done"
-        model = self._wrapped()
         self.task.train()
         keys = ((step, part) for step in range(self._step, last) for part in self._mine)
-        with repeatable(self.device), prefetched(lambda key: self._source.part(*key), keys) as data:
+        with (
+            repeatable(self.device),
+            heard_between_steps() as request,
+            prefetched(lambda key: self._source.part(*key), keys) as data,
+        ):
             if progress:
                 progress(self._step, last)
             while self._step < last:
-                try:
-                    asked = bool(cancelled and cancelled())
-                    late = time.perf_counter() - start > max_seconds
-                    if self._processes.any(asked or late):
-                        why = "cancelled" if asked else "time"
-                        break
-                    row = self._one_step(model, data, rows)
-                    if row is None:
-                        why = "diverged"
-                        break
-                    if progress:
-                        progress(self._step, last)
-                    if self._step % self._every == 0:
-                        self._save()
-                except KeyboardInterrupt:
-                    # a step is taken and told as a whole or not at all
-                    why = "cancelled"
+                asked = request.asked or bool(cancelled and cancelled())
+                late = time.perf_counter() - start > max_seconds
+                if self._processes.any(asked or late):
+                    why = "cancelled" if self._processes.any(asked) else "time"
                     break
-        if why != "diverged" and (self._step % self._every or why != "done"):
-            self._save()
-        weights = self._good if why == "diverged" and self._good is not None else self.weights()
-        return Outcome(self._step, why, weights, self.notes, rows)
+                row = self._one_step(data)
+                if row is None:
+                    why = "diverged"
+                    break
+                rows.append(row)
+                for observer in self._observers:
+                    observer.told(row)
+                if progress:
+                    progress(self._step, last)
+                if self._step % self._every == 0:
+                    self._save()
+            if why != "diverged" and self._saved != self._step:
+                self._save()
+        self._processes.wait()  # nobody goes on before the checkpoint is written
+        return Outcome(self._step, why, self.weights(), self.notes, rows)
 
     def weights(self) -> dict[str, Tensor]:
         """What would be kept now, copied."""
@@ -203,102 +213,53 @@ class Trainer:
         # which weights have a gradient differs between sequences and pairs of patients
         return DistributedDataParallel(self.task, device_ids=devices, find_unused_parameters=True)
 
-    def _one_step(self, model: nn.Module, data: Any, rows: list[dict[str, float]]) -> dict[str, float] | None:
-        """One step of the optimiser, told in `rows`; None if the loss or its gradient is not a number."""
+    def _one_step(self, data: Any) -> dict[str, float] | None:
+        """One step of the optimiser; None if the loss or its gradient is not a number, then nothing is changed."""
         start, waited = time.perf_counter(), data.waited
         rate = learning_rate(self._step, self.settings)
         set_rate(self._optimiser, rate)
         parts = [data.take((self._step, part)).to(self.device) for part in self._mine]
-        loss, told = self._gradients(model, parts)
+        loss, told = self._gradients.of(parts, self._step + 1)
         norm = gradient_norm(self.network.parameters(), self.settings.clip)
         if self._processes.any(not bool(torch.isfinite(loss) & torch.isfinite(norm))):
-            self._diverged(loss, norm)
-            return None
-        with delayed_interrupt():
-            self._optimiser.step()
-            if self._average:
-                self._average.update(self.network, self._step)
-            self._step += 1
-            row = {
-                "step": float(self._step),
-                "loss": float(self._processes.mean(loss)),
-                "rate": rate,
-                "norm": float(norm),
-                "seconds": time.perf_counter() - start,
-                "waiting": data.waited - waited,
-                "slices": float(sum(part.slices for part in parts) * self._processes.count),
-            }
-            row |= {name: float(self._processes.mean(value)) for name, value in sorted(told.items())}
-            rows.append(row)
-            for observer in self._observers:
-                observer.told(row)
-        return row
-
-    def _gradients(self, model: nn.Module, parts: Sequence[Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean loss of this process's parts, its gradient left in the weights; in smaller pieces if memory runs out."""
-        while True:
-            try:
-                return self._backward(model, parts)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self._processes.count > 1:
-                    raise DeviceError(
-                        "The device ran out of memory; use a smaller --per-part and more --parts, which makes the "
-                        "same batch in smaller pieces."
-                    ) from None
-            # outside the except block: the traceback there would keep tensors alive
-            self._optimiser.zero_grad(set_to_none=True)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            if self._pieces >= min(_MOST_PIECES, max(part.number for part in parts)):
-                raise DeviceError(
-                    "The device ran out of memory with one sequence at a time; use a smaller --size, or device cpu."
-                )
-            self._pieces *= 2
+            self._gradients.take_back()
+            what = "loss" if not bool(torch.isfinite(loss)) else "gradient"
             self.notes.append(
-                f"The device ran out of memory at step {self._step + 1}; from there on each part is passed through the "
-                f"network in {self._pieces} pieces, which gives the same batch."
+                f"The {what} is not a number at step {self._step + 1} (rate {rate:g}), so training has stopped; the "
+                f"weights after step {self._step} are kept. Begin again from them with a lower learning rate."
             )
-
-    def _backward(self, model: nn.Module, parts: Sequence[Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        self._optimiser.zero_grad(set_to_none=True)
-        pieces = [(piece, piece.number / part.number) for part in parts for piece in part.pieces(self._pieces)]
-        total: Tensor = torch.zeros((), device=self.device)
-        told: dict[str, list[Tensor]] = {}
-        half = self.settings.precision == "bfloat16"
-        for number, (piece, share) in enumerate(pieces):
-            last = number == len(pieces) - 1
-            quiet = nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
-            with quiet:
-                with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
-                    losses = model(piece)
-                loss = losses.loss * (share / len(parts))
-                loss.backward()
-            total = total + loss.detach()
-            for name, value in losses.told.items():
-                told.setdefault(name, []).append(value)
-        return total, {name: torch.stack(values).nanmean() for name, values in told.items()}
-
-    def _diverged(self, loss: Tensor, norm: Tensor) -> None:
-        what = "loss" if not bool(torch.isfinite(loss)) else "gradient"
-        self.notes.append(
-            f"The {what} is not a number at step {self._step + 1} (rate {learning_rate(self._step, self.settings):g}), "
-            f"so training has stopped; the weights after step {self._step} are kept. A lower --learning-rate may help."
-        )
-        del norm
-        self._good = self.weights()
+            return None
+        self._optimiser.step()
+        if self._average:
+            self._average.update(self.network, self._step)
+        self._step += 1
+        row = {
+            "step": float(self._step),
+            "loss": float(self._processes.mean(loss)),
+            "rate": rate,
+            "norm": float(norm),
+            "seconds": time.perf_counter() - start,
+            "waiting": data.waited - waited,
+            "slices": self._processes.sum(sum(part.slices for part in parts)),
+        }
+        return row | {name: float(self._processes.mean(value)) for name, value in sorted(told.items())}
 
     def _resume(self) -> None:
         if self._checkpoints is None or self._step:
             return
         loaded = self._checkpoints.load(self.device)
+        here = loaded.step if loaded else 0
+        if self._processes.any(self._processes.sum(here) != here * self._processes.count):
+            raise InputError(
+                "The processes find different checkpoints; give all of them the same folder, on a disk that they share."
+            )
         if loaded is None:
             return
         self.notes += loaded.notes
         before = TrainSettings.from_json(loaded.state["settings"])
         changed = self.settings.differences(before)
         if changed:
+            assert self._checkpoints.folder is not None
             raise InputError(
                 f"The training in {self._checkpoints.folder.parent} was begun with other settings "
                 f"({', '.join(changed)}); give the same ones, or another folder."
@@ -313,34 +274,34 @@ class Trainer:
             for name, value in loaded.state["average"].items():
                 self._average.state[name].copy_(value)
         torch.set_rng_state(loaded.state["rng"].cpu())
-        self._pieces = int(loaded.state["pieces"])
-        self._step = loaded.step
+        self._gradients.pieces = int(loaded.state["pieces"])
+        self._step = self._saved = loaded.step
         for observer in self._observers:
             observer.resumed(self._step)
 
     def _save(self) -> None:
-        """Write a checkpoint; a disk that is full does not end the training."""
+        """Write a checkpoint, then tell of it; a disk that is full does not end the training."""
+        self._saved = self._step
         if not self._processes.first:
             return
+        if self._checkpoints is not None:
+            state = {
+                "settings": self.settings.to_json(),
+                "network": self.network.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+                "average": self._average.state if self._average else {},
+                "rng": torch.get_rng_state(),
+                "pieces": self._gradients.pieces,
+            }
+            try:
+                self._checkpoints.save(self._step, state)
+            except OSError as error:
+                self.notes.append(
+                    f"The checkpoint of step {self._step} could not be written ({error.strerror or error}); training "
+                    f"goes on, and could be resumed from {self._checkpoints.last()}."
+                )
         for observer in self._observers:
             observer.checkpoint(self._step, self.weights())
-        if self._checkpoints is None:
-            return
-        state = {
-            "settings": self.settings.to_json(),
-            "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "average": self._average.state if self._average else {},
-            "rng": torch.get_rng_state(),
-            "pieces": self._pieces,
-        }
-        try:
-            self._checkpoints.save(self._step, state)
-        except OSError as error:
-            self.notes.append(
-                f"The checkpoint of step {self._step} could not be written ({error.strerror or error}); training goes "
-                "on, and the one before it stays the last."
-            )
 
 
 def waiting_share(rows: Sequence[dict[str, float]]) -> float:

@@ -63,7 +63,10 @@ class VolumeSequences:
         """Part `part` of the batch of step `step`."""
         settings = self._settings
         rng = np.random.default_rng(seed_of(settings.seed, "volumes", step, part))
-        chosen = [self._volumes[int(rng.integers(len(self._volumes)))] for _ in range(settings.per_part)]
+        # of one modality, as often as it has volumes: what a grey value means differs between CT and MR
+        modality = self._volumes[int(rng.integers(len(self._volumes)))].modality
+        alike = [v for v in self._volumes if v.modality == modality]
+        chosen = [alike[int(rng.integers(len(alike)))] for _ in range(settings.per_part)]
         if rng.random() < settings.other_patient:
             pairs = [two_patients_episode(v, rng, 1, _QUERIES, VolumetricSettings(absent=0.2)) for v in chosen]
             rows = [_row(e, settings.size, rng) for e in pairs]

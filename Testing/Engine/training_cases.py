@@ -29,6 +29,10 @@ class TinyBatch(NamedTuple):
         return len(self.x)
 
     @property
+    def weight(self):
+        return float(len(self.x))
+
+    @property
     def slices(self):
         return len(self.x)
 

@@ -8,8 +8,8 @@ import torch
 from finetune_cases import SMALL
 
 from FewShotSegmentLib import Engine, InputError, OutputError, WeightsError
-from FewShotSegmentLib.finetune import FinetuneResult, SliceScore, WeightsStore, find_weights_folder
-from FewShotSegmentLib.weights import find_weights, weights_folder
+from FewShotSegmentLib.finetune import FinetuneResult, SliceScore, WeightsStore
+from FewShotSegmentLib.weights import find_weights, find_weights_folder, weights_folder
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_a_failure_in_the_middle_leaves_the_earlier_ones(tmp_path, monkeypatch):
     assert kept.load().step == 1
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other format", "no head"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other format", "no head", "a list"])
 def test_damage_is_seen(tmp_path, damage):
     kept = Checkpoints(tmp_path)
     kept.save(1, STATE)
@@ -62,12 +62,15 @@ def test_damage_is_seen(tmp_path, damage):
             "flipped": data[:at] + bytes([data[at] ^ 8]) + data[at + 1 :],
             "empty": b"",
             "other format": data.replace(b'"format": 1', b'"format": 9', 1),
+            "a list": b"[]\n" + data,
             "no head": data[data.index(b"\n") + 1 :],
         }[damage]
     )
     loaded = kept.load()
     assert loaded.step == 1
     assert len(loaded.notes) == 1 and "step-00000002.ckpt is damaged" in loaded.notes[0]
+    # put aside, and no place is taken from those that are whole
+    assert names(tmp_path) == ["step-00000001.ckpt", "step-00000002.damaged"]
 
 
 def test_all_damaged_is_refused(tmp_path):

@@ -33,7 +33,7 @@ def images(tmp_path_factory):
         body = ((y - 24) ** 2 + (x - 24) ** 2) < 20**2
         organ = ((y - 20) ** 2 + (x - 20) ** 2 + (3 * (z - 4)) ** 2) < 10**2
         array = 100.0 * body + 80 * organ + 4 * rng.standard_normal(body.shape)
-        image = sitk.GetImageFromArray((array - (1000 if modality == "CT" else 0)).astype(np.float32))
+        image = sitk.GetImageFromArray((array - (100 if modality == "CT" else 0)).astype(np.float32))
         image.SetSpacing((2.0, 2.0, 5.0))
         sitk.WriteImage(image, str(folder / f"case{number}_image.nii.gz"))
     cases = [{"case": f"case{number}", "modality": m} for number, m in enumerate(("MR", "MR", "CT"))]
@@ -90,7 +90,8 @@ def test_it_starts_from_the_bundled_weights_by_default(tmp_path):
 
 @pytest.mark.parametrize("network", ["propagator", "alpnet"])
 def test_it_learns_from_images(tmp_path, images, capsys, network):
-    options = ["--size", "48", "--per-part", "1", "--iterations", "2", "--network", network, "--start", "random"]
+    options = ["--size", "48", "--per-part", "1", "--iterations", "2", "--network", network, "--weights", "random"]
+    options += ["--set", "long_side=64"]
     options += ["--encoder", "resnet18"] if network == "alpnet" else []
     assert run(images, *options, "-o", tmp_path / "out", "--json")[0] == 0
     said = capsys.readouterr()
@@ -99,7 +100,7 @@ def test_it_learns_from_images(tmp_path, images, capsys, network):
     assert any("several modalities" in note for note in report["notes"]) and "several modalities" in said.err
     info = find_weights(None, tmp_path / "out" / "weights")
     assert info.network == ("propagator" if network == "propagator" else "alpnet/resnet18")
-    assert "case2" in info.training_data
+    assert "1 CT and 2 MR volumes" in info.training_data and "case2" not in info.training_data
     if network == "alpnet":
         build("alpnet", "resnet18").load_state_dict(load_state(info))
 
@@ -153,8 +154,13 @@ def test_other_settings_need_another_folder(tmp_path, capsys):
         (["EMPTY", "-o", "OUT"], "EMPTY"),
         ([*TINY, "-o", "OUT", "--size", "50"], "multiple of 16"),
         ([*TINY, "-o", "OUT", "--network", "unet"], "There is no network called “unet”"),
-        ([*TINY, "-o", "OUT", "--network", "alpnet", "--start", "bundled"], "--encoder propagator"),
-        ([*TINY, "-o", "OUT", "--start", "EMPTY"], "EMPTY"),
+        ([*TINY, "-o", "OUT", "--network", "alpnet", "--weights", "bundled"], "--encoder propagator"),
+        ([*TINY, "-o", "OUT", "--weights", "EMPTY"], "There are no weights"),
+        ([*TINY, "-o", "OUT", "--encoder", "resnet50"], "leave out --encoder"),
+        ([*TINY, "-o", "OUT", "--checkpoint-every", "0"], "--checkpoint-every must be"),
+        ([*TINY, "-o", "OUT", "--max-seconds", "nan"], "--max-seconds must be"),
+        ([*TINY, "-o", "OUT", "--jobs", "0"], "--jobs must be"),
+        ([*TINY, "-o", "OUT", "--name", "../x"], "Weights cannot be called"),
         ([*TINY, "-o", "OUT", "--validate", "nowhere"], "to validate on"),
         ([*TINY, "-o", "OTHER"], "holds other files"),
         ([*TINY, "-o", "OUT", "--learning-rate", "-1"], "above 0"),
@@ -193,6 +199,68 @@ BAD = [
 def test_settings_out_of_range_are_refused(bad):
     with pytest.raises(InputError):
         TrainSettings(**bad)
+
+
+def test_a_training_goes_on_with_the_same_material_or_not_at_all(tmp_path, images, capsys):
+    options = ["--size", "48", "--per-part", "1", "--iterations", "1", "--set", "long_side=48", "-o", tmp_path / "out"]
+    assert run(images, *options, "--data-licence", "CC BY 4.0, by A")[0] == 0
+    about = (tmp_path / "out" / "training.json").read_text()
+    for other, words in (
+        ([images / "case0_image.nii.gz", *options, "--data-licence", "CC BY 4.0, by A"], "begun with other images"),
+        ([images, *options, "--data-licence", "mine"], "another --data-licence"),
+        ([images, *options, "--data-licence", "CC BY 4.0, by A", "--weights", "random"], "begun from other weights"),
+        ([images, *options, "--seed", "5"], "begun with other settings (seed)"),
+    ):
+        capsys.readouterr()
+        code, said = run(*other, capsys=capsys)
+        assert code == 2 and words in said.err
+        assert (tmp_path / "out" / "training.json").read_text() == about  # a refusal leaves it as it was
+    info = find_weights(None, tmp_path / "out" / "weights")
+    assert info.licence.startswith("CC BY 4.0, by A; begun from weights under")
+
+
+def test_restart_removes_what_training_wrote_and_nothing_else(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(*TINY, "-o", out)[0] == 0
+    (out / "notes.txt").write_text("mine")
+    (out / "weights" / "notes.txt").write_text("mine too")
+    before = (out / "log.csv").read_text()
+    # a mistake is seen before anything is removed
+    for wrong in (["--network", "dspnt"], ["--weights", "nowhere"], ["--parts", "0"], ["--validate", "nowhere"]):
+        assert run(*TINY, "-o", out, "--restart", *wrong)[0] == 2
+    assert (out / "log.csv").read_text() == before and list((out / "checkpoints").iterdir())
+    assert run(*TINY, "-o", out, "--restart", "--iterations", "1")[0] == 0
+    assert len(rows(out)) == 1 and (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "training.json").write_text('{"x": 1}')
+    (tmp_path / "weights" / "model.bin").write_text("precious")
+    for more in ([], ["--restart"]):
+        code, said = run(*TINY, "-o", tmp_path, *more, capsys=capsys)
+        assert code == 2 and "holds other files" in said.err
+    assert (tmp_path / "weights" / "model.bin").read_text() == "precious"
+    assert (tmp_path / "training.json").read_text() == '{"x": 1}'
+
+
+def test_few_shot_weights_serve_transfer_and_are_refused_by_propagate(tmp_path, images, capsys):
+    from FewShotSegmentLib import WeightsError
+    from FewShotSegmentLib.weights.few_shot import load_few_shot
+
+    options = ["--network", "alpnet", "--encoder", "propagator", "--iterations", "1"]
+    assert run(*TINY, *options, "-o", tmp_path / "out")[0] == 0
+    network = load_few_shot(tmp_path / "out" / "weights", "alpnet")
+    assert not network.training and type(network).__name__ == "ALPNet"
+    with pytest.raises(WeightsError, match="not of dspnet"):
+        load_few_shot(tmp_path / "out" / "weights", "dspnet")
+    with pytest.raises(WeightsError, match="alpnet/propagator, but the propagator"):
+        Engine.load("cpu", weights_folder=tmp_path / "out" / "weights")
+
+
+def test_synthetic_data_say_that_images_are_not_used(tmp_path, images, capsys):
+    code, said = run(images, *TINY, "--iterations", "1", "-o", tmp_path / "out", capsys=capsys)
+    assert code == 0 and "not used with --data synthetic" in said.err
 
 
 def test_any_setting_can_be_given():

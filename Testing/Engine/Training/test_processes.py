@@ -1,5 +1,6 @@
 """Two processes that train together learn what one learns."""
 
+import csv
 import json
 import os
 import subprocess
@@ -57,6 +58,25 @@ def test_two_gloo_processes_learn_what_one_learns(tmp_path):
     for a, b in zip(alone["rows"], first["rows"], strict=True):
         assert a == pytest.approx(b, rel=1e-5)
     assert alone["weights"] == pytest.approx(first["weights"], rel=1e-4, abs=1e-5)
+
+
+def test_the_command_under_torchrun_is_the_command(tmp_path):
+    options = ["--data", "synthetic", "--size", "32", "--per-part", "1", "--parts", "2", "--iterations", "6"]
+    options += ["--set", "precision=float32", "--weights", "random", "--device", "cpu", "--json", "--set", "length=2,2"]
+    said = {}
+    for name, launch in (("one", []), ("two", ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"])):
+        command = [*launch, "-m", "FewShotSegmentLib.cli.main", "pretrain", *options, "-o", str(tmp_path / name)]
+        done = subprocess.run(
+            [sys.executable, *command],
+            capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        said[name] = json.loads(done.stdout)  # one of the processes speaks
+        with (tmp_path / name / "log.csv").open() as file:
+            said[name]["rows"] = list(csv.DictReader(file))
+    for a, b in zip(said["one"]["rows"], said["two"]["rows"], strict=True):
+        assert float(a["loss"]) == pytest.approx(float(b["loss"]), rel=1e-3)
+        assert a["slices"] == b["slices"] and bool(a["few_shot_loss"]) == bool(b["few_shot_loss"])
 
 
 def test_parts_must_be_shared_evenly():

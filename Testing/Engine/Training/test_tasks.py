@@ -46,8 +46,24 @@ def test_pairs_of_patients_train_the_encoder_for_few_shot_networks(propagator):
     expected = plain(batch).loss + 0.5 * losses.told["few_shot_loss"]
     assert losses.loss.detach() == pytest.approx(float(expected.detach()), rel=1e-5)
     assert losses.told["few_shot_loss"] > 0
-    # and there is none along the slices of one patient
-    assert "few_shot_loss" not in joint(batch_of(False)).told
+    # there is none along the slices of one patient; it is told of all the same, as several processes must agree
+    assert joint(batch_of(False)).told["few_shot_loss"].isnan()
+
+
+def test_between_patients_places_need_not_agree_and_there_is_no_mask_before(propagator, monkeypatch):
+    seen = []
+    read, decode = propagator.read, propagator.decode
+    monkeypatch.setattr(propagator, "read", lambda f, m, locality: seen.append(locality) or read(f, m, locality))
+    monkeypatch.setattr(
+        propagator, "decode", lambda f, r, prior: seen.append(float(prior.sum())) or decode(f, r, prior)
+    )
+    with torch.no_grad():
+        batch = batch_of(True)
+        PropagatorTask(propagator)(batch)
+        assert seen[0] == 0.05 and seen[1] == 0.0
+        seen.clear()
+        PropagatorTask(propagator)(batch._replace(other_patient=False))
+    assert seen[0] == 1.0 and seen[1] == float(batch.support_masks.sum())
 
 
 def test_in_bfloat16_it_is_nearly_the_same(propagator):

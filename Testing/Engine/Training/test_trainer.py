@@ -6,10 +6,11 @@ import time
 
 import pytest
 import torch
-from training_cases import TINY, TinySource, TinyTask, Watch
+from training_cases import TINY, TinyBatch, TinySource, TinyTask, Watch
 
 from FewShotSegmentLib import DeviceError, InputError
 from FewShotSegmentLib.training.optimiser import learning_rate
+from FewShotSegmentLib.training.propagator_task import Losses
 from FewShotSegmentLib.training.settings import preset
 from FewShotSegmentLib.training.trainer import Trainer, waiting_share
 
@@ -62,16 +63,154 @@ def test_cancel_stops_before_the_next_step_and_keeps(tmp_path):
     assert [row["step"] for row in watch.rows] == list(range(1, 13))
 
 
-def test_ctrl_c_ends_after_a_whole_step(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("where", ["forward", "optimiser", "observer"])
+def test_a_signal_ends_after_a_whole_step_wherever_it_comes(tmp_path, monkeypatch, number, where):
+    from FewShotSegmentLib.training import trainer as module
+
+    calls = []
+
+    def ring(*_):
+        calls.append(1)
+        if len(calls) == 4:
+            signal.raise_signal(number)
+
+    class Ringing(TinyTask):
+        def forward(self, batch):
+            if where == "forward":
+                ring()
+            return super().forward(batch)
+
     watch = Watch()
-    watch.told = lambda row: (watch.rows.append(row), signal.raise_signal(signal.SIGINT) if len(watch.rows) == 4 else 0)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        outcome = Trainer(TinyTask(), TinySource(), TINY, tmp_path, observers=[watch]).run()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    if where == "observer":
+        watch.told = ring
+    training = Trainer(Ringing(), TinySource(), TINY, tmp_path, observers=[watch])
+    if where == "optimiser":
+        step = training._optimiser.step
+        monkeypatch.setattr(training._optimiser, "step", lambda: (ring(), step()))
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    outcome = training.run()
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert (outcome.why, outcome.step) == ("cancelled", 4)
     assert same(trainer(tmp_path).run().weights, trainer().run().weights)
+    assert module.heard_between_steps is not None
+
+
+def test_ctrl_c_twice_ends_at_once(tmp_path):
+    class Twice(TinyTask):
+        def forward(self, batch):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            return super().forward(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(Twice(), TinySource(), TINY, tmp_path).run()
+
+
+def test_the_state_of_random_numbers_is_resumed(tmp_path):
+    class Dropping(TinyTask):
+        def forward(self, batch):
+            return super().forward(batch._replace(x=torch.nn.functional.dropout(batch.x, 0.3)))
+
+    def run(folder, until=None):
+        return Trainer(Dropping(), TinySource(), TINY, folder).run(until=until)
+
+    whole = run(None)
+    run(tmp_path, 5)
+    torch.manual_seed(123)
+    assert same(run(tmp_path).weights, whole.weights)
+
+
+class Normalised(TinyTask):
+    """With the statistics of batches, which a step that is not taken must not change."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 1))
+
+
+def test_a_step_that_is_not_taken_leaves_statistics_as_they_were(tmp_path):
+    settings = TINY.changed(average=0.0)
+    good = Trainer(Normalised(), TinySource(settings), settings).run(until=6)
+    spoiled = Trainer(Normalised(), TinySource(settings, spoiled=6), settings).run()
+    assert spoiled.why == "diverged" and same(spoiled.weights, good.weights)
+
+    class Small(Normalised):
+        full = False
+
+        def forward(self, batch):
+            losses = super().forward(batch)
+            if batch.number > 2 and not Small.full:
+                Small.full = True
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            return losses
+
+    once = Trainer(Small(), TinySource(settings), settings).run(until=1)
+    assert once.weights["1.num_batches_tracked"] == 2  # two pieces, and not the one that was given up
+
+
+def test_pieces_count_by_what_they_know():
+    class Weighted(TinyBatch):
+        @property
+        def weight(self):
+            return float((self.y != 0).sum())
+
+        def pieces(self, number):
+            return [Weighted(*piece) for piece in super().pieces(number)]
+
+        def to(self, device):
+            return self
+
+    class Masked(TinyTask):
+        def forward(self, batch):
+            known = (batch.y != 0).float()
+            errors = (self.network(batch.x)[:, 0] - batch.y).square() * known
+            return Losses(errors.sum() / known.sum().clamp_min(1), {"dice": errors.detach().mean()})
+
+    class Source(TinySource):
+        def part(self, step, part):
+            batch = super().part(step, part)
+            return Weighted(batch.x, batch.y * torch.tensor([1.0, 0.0, 0.0, 1.0]))
+
+    rows = []
+    for pieces in (1, 2, 4):
+        training = Trainer(Masked(), Source(), TINY)
+        training._gradients.pieces = pieces
+        rows.append(training.run(until=1).rows[0])
+    assert [row["loss"] for row in rows] == pytest.approx([rows[0]["loss"]] * 3, rel=1e-5)
+    assert [row["norm"] for row in rows] == pytest.approx([rows[0]["norm"]] * 3, rel=1e-4)
+
+
+def test_the_number_of_threads_is_left_alone():
+    import threading
+
+    def threads_of_a_new_thread():
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        return seen[0]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        trainer().run(until=2)
+        assert threads_of_a_new_thread() == torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_dspnets_own_matrix_learns_at_the_published_rate():
+    from FewShotSegmentLib.networks import build
+    from FewShotSegmentLib.training.optimiser import build_optimiser, set_rate
+
+    network = build("dspnet-published", "resnet18")
+    optimiser = build_optimiser(network, preset("published"))
+    set_rate(optimiser, 1e-3)
+    slow = [group for group in optimiser.param_groups if group["lr"] == pytest.approx(1e-7)]
+    ((matrix,),) = [group["params"] for group in slow]
+    assert next(name for name, weight in network.named_parameters() if weight is matrix).endswith("cal")
+    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(list(network.parameters()))
 
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_is_used(tmp_path):
@@ -107,9 +246,11 @@ def test_a_full_disk_does_not_end_the_training(tmp_path, monkeypatch):
         return real(self, step, state)
 
     monkeypatch.setattr(checkpoint.Checkpoints, "save", save)
-    outcome = trainer(tmp_path, checkpoint_every=4).run(until=11)
+    watch = Watch()
+    outcome = trainer(tmp_path, checkpoint_every=4, observers=[watch]).run(until=11)
+    assert watch.saved == [4, 8, 11]
     assert outcome.why == "done" and calls == [4, 8, 11]
-    assert [n for n in outcome.notes if "step 8" in n and "No space left" in n]
+    assert [n for n in outcome.notes if "step 8" in n and "No space left" in n and "from step 4" in n]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000004.ckpt", "step-00000011.ckpt"]
 
 
