@@ -11,7 +11,6 @@ from torch import Tensor
 from ..engine import Engine
 from ..errors import Cancelled
 from ..networks import Propagator
-from ..networks.blocks import squared_distances
 from ..training.propagator_task import PropagatorTask
 from ..training.seeds import seed_of
 from ..training.settings import TrainSettings
@@ -174,10 +173,8 @@ class _Adaptation:
             done = now
 
         self._tally.say(doing)
-        # what inference has left there has been made without autograd, which refuses it
-        squared_distances.cache_clear()
         outcome = trainer.run(step, self._cancelled)
-        if outcome.why == "cancelled":
+        if outcome.asked:
             raise Cancelled()
         self._notes += outcome.notes
         self._tally.steps(steps - done)  # of a training that ended before

@@ -79,6 +79,7 @@ class Outcome:
         weights: state of the network to keep: the average where there is one, else the last step's.
         notes: what has to be said, a sentence each.
         rows: what was told of the steps of this run.
+        asked: whether a stop was asked for, be it in the last step.
     """
 
     step: int
@@ -86,6 +87,7 @@ class Outcome:
     weights: dict[str, Tensor]
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
+    asked: bool = False
 
 
 class Trainer:
@@ -199,7 +201,7 @@ class Trainer:
             if why != "diverged" and self._saved != self._step:
                 self._save()
         self._processes.wait()  # nobody goes on before the checkpoint is written
-        return Outcome(self._step, why, self.weights(), self.notes, rows)
+        return Outcome(self._step, why, self.weights(), self.notes, rows, request.asked or why == "cancelled")
 
     def weights(self) -> dict[str, Tensor]:
         """What would be kept now, copied."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ...engine import Engine
 from ...images.annotation import Annotation, Segment
 from ...networks import FewShotNetwork, Propagator
-from ...networks.blocks import squared_distances
 from ...preprocessing import decide_modality
 from ...settings import Settings
 from ...support import Support, collect_supports
@@ -94,11 +93,7 @@ def measure_propagator(
         size: pixels of the longer side of a slice.
     """
     engine = Engine(network, device, _IN_TRAINING, Settings(long_side=size))
-    try:
-        return [one for case in cases for one in _carried(engine, case)]
-    finally:
-        # the engine's are made in inference mode: training on slices of the same size would end with an error
-        squared_distances.cache_clear()
+    return [one for case in cases for one in _carried(engine, case)]
 
 
 def _carried(engine: Engine, case: LabelledVolume) -> list[Scored]:

@@ -1,5 +1,7 @@
 """Before, after, and the better of the two; the same call gives the same bits, and slices that judge are never seen."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -130,10 +132,18 @@ def test_cancelled_keeps_nothing(small_engine, annotated, after):
 
 
 def test_ctrl_c_within_a_step_keeps_nothing(small_engine, annotated, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+    from FewShotSegmentLib.training import propagator_task
 
-    monkeypatch.setattr("FewShotSegmentLib.training.propagator_task.mask_loss", interrupted)
+    real = propagator_task.mask_loss
+
+    def interrupted(*given):
+        if not asked:
+            asked.append(1)
+            signal.raise_signal(signal.SIGINT)
+        return real(*given)
+
+    asked = []
+    monkeypatch.setattr(propagator_task, "mask_loss", interrupted)
     with pytest.raises(Cancelled):
         adapt(small_engine, [annotated], quick())
 

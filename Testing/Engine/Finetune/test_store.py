@@ -40,7 +40,7 @@ def test_what_was_kept_can_be_loaded_and_says_what_it_is(store, result):
     assert (info.metrics["before"], info.metrics["after"]) == (0.5, 0.75)
     assert info.metrics["scores"] == [{"segment": "liver", "axis": 0, "slice": 7, "before": 0.5, "after": 0.75}]
     assert info.metrics["base"]["sha256"] == find_weights().sha256
-    assert "propagator-v0" in info.training_data and "4 annotated slices" in info.training_data
+    assert find_weights().name in info.training_data and "4 annotated slices" in info.training_data
     assert b"John" not in (folder / "weights.json").read_bytes()
     assert [i.name for i in store.list()] == ["liver-1"]
     assert not list(store.folder.glob(".*"))
@@ -110,7 +110,7 @@ def test_a_full_disk_leaves_all_as_it_was(store, result, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("FewShotSegmentLib.finetune.store._write", full)
+    monkeypatch.setattr("FewShotSegmentLib.weights.save._write", full)
     for name in ("a", "b"):
         with pytest.raises(OutputError, match="No space left"):
             store.save(name, result, force=True)
@@ -171,3 +171,45 @@ def test_damaged_adapted_weights_are_not_used(store, result):
     with pytest.raises(WeightsError, match="is damaged"):
         Engine.load("cpu", weights_folder=folder)
     assert json.loads((folder / "weights.json").read_text())["weights"][0]["size"] == len(data)
+
+
+def test_rolling_back_brings_back_what_was_replaced(store, result):
+    from FewShotSegmentLib.finetune import TrainingLogic
+
+    first = store.save("liver", result)
+    before = everything(first)
+    other = dataclasses.replace(result, state={**result.state, "to_logits.bias": result.state["to_logits.bias"] + 1})
+    logic = TrainingLogic(store)
+    logic._result, logic._state = other, "done"
+    logic.keep("liver", force=True)
+    logic.keep("spleen")
+    assert everything(first) != before and [i.name for i in store.list()] == ["liver", "spleen"]
+    logic.roll_back()
+    assert everything(first) == before and [i.name for i in store.list()] == ["liver"]
+
+
+def test_rolling_back_what_is_gone_already_is_no_error(store, result):
+    from FewShotSegmentLib.finetune import TrainingLogic
+
+    logic = TrainingLogic(store)
+    logic._result, logic._state = result, "done"
+    logic.keep("liver")
+    store.remove("liver")
+    logic.roll_back()
+    assert logic.state == "idle" and store.list() == []
+
+
+def test_a_failed_keep_leaves_what_was_there(store, result, monkeypatch):
+    from FewShotSegmentLib.finetune import TrainingLogic
+
+    before = everything(store.save("liver", result))
+    logic = TrainingLogic(store)
+    logic._result, logic._state = result, "done"
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("FewShotSegmentLib.weights.save._write", full)
+    with pytest.raises(OutputError):
+        logic.keep("liver", force=True)
+    assert everything(store.folder) == before
