@@ -95,10 +95,17 @@ def run(options: argparse.Namespace) -> None:
     quiet = options.quiet or not speaks
     shown = sys.stderr is not None and sys.stderr.isatty() and not quiet
     with progress_bar("Reading", "image", shown) as reading, progress_bar("Training", "step", shown) as progress:
-        report = job.run(progress, reading=reading)
-    if not quiet:
-        for note in report["notes"]:
-            say(f"Note: {note}")
+        said: list[str] = []
+
+        def tell_note(note: str) -> None:
+            said.append(note)
+            if not quiet:
+                say(f"Note: {note}")
+
+        report = job.run(progress, reading=reading, tell=tell_note)
+    for note in report["notes"]:
+        if note not in said:
+            tell_note(note)
     if options.json and speaks:
         tell(json.dumps(report))
     elif not quiet:

@@ -70,6 +70,7 @@ class PretrainJob:
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
         reading: Progress | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """Do it.
 
@@ -77,6 +78,7 @@ class PretrainJob:
             progress: called with (steps done, steps in all).
             cancelled: asked before every step; what was trained is kept and can be resumed.
             reading: called with (images read, images in all) before that.
+            tell: called with what has to be said about the training as soon as it is known; the report has it too.
 
         Returns:
             A report that can be written as JSON; with several processes only the first one's has “weights”.
@@ -102,7 +104,7 @@ class PretrainJob:
             from .networks import find_start  # noqa: PLC0415
 
             begun = None if self._start == "random" else find_start(self._start)
-            outcome, notes = self._train(device, processes, data, (before, begun), progress, cancelled)
+            outcome, notes = self._train(device, processes, data, (before, begun), progress, cancelled, tell)
             report = self._report(outcome, data, [*data.notes, *notes], str(device), time.perf_counter() - start)
             if processes.first:
                 report["weights"] = str(self._write(outcome, data, begun))
@@ -159,6 +161,7 @@ class PretrainJob:
         known: tuple[dict[str, Any] | None, WeightsInfo | None],
         progress: Progress | None,
         cancelled: Callable[[], bool] | None,
+        tell: Callable[[str], None] | None,
     ) -> tuple[Outcome, list[str]]:
         from .networks import make_task  # noqa: PLC0415
         from .sources import make_source  # noqa: PLC0415
@@ -181,7 +184,7 @@ class PretrainJob:
             if processes.first:
                 self._prepare(data, *known)
             processes.wait()
-            outcome = trainer.run(progress, cancelled, self.max_seconds)
+            outcome = trainer.run(progress, cancelled, self.max_seconds, tell=tell)
         return outcome, [*outcome.notes, *(watchers.notes if watchers else [])]
 
     def _prepare(self, data: TrainingData, before: dict[str, Any] | None, begun: WeightsInfo | None) -> None:

@@ -142,6 +142,7 @@ class Trainer:
         self._gradients.notes = self.notes
         self._step = 0
         self._saved = -1
+        self._told = 0
 
     def run(
         self,
@@ -149,6 +150,7 @@ class Trainer:
         cancelled: Callable[[], bool] | None = None,
         max_seconds: float = math.inf,
         until: int | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> Outcome:
         """Train from where the folder's last checkpoint is, to the end or until asked to stop.
 
@@ -159,6 +161,7 @@ class Trainer:
             cancelled: asked before every step.
             max_seconds: stop after the step in which this time is over.
             until: stop after so many steps in all; `settings.iterations` by default.
+            tell: called with what has to be said as soon as it is known; it is in the outcome's notes too.
 
         Returns:
             How it ended. A checkpoint is written in each case but "diverged".
@@ -169,6 +172,7 @@ class Trainer:
         """
         start = time.perf_counter()
         self._resume()
+        self._tell(tell)
         last = min(until or self.settings.iterations, self.settings.iterations)
         rows: list[dict[str, float]] = []
         why = "done"
@@ -198,10 +202,19 @@ class Trainer:
                     progress(self._step, last)
                 if self._step % self._every == 0:
                     self._save()
+                self._tell(tell)
             if why != "diverged" and self._saved != self._step:
                 self._save()
+        self._tell(tell)
         self._processes.wait()  # nobody goes on before the checkpoint is written
         return Outcome(self._step, why, self.weights(), self.notes, rows, request.asked or why == "cancelled")
+
+    def _tell(self, tell: Callable[[str], None] | None) -> None:
+        """Say what was noted since: a disk that is full must be known before the night is over."""
+        for note in self.notes[self._told :]:
+            if tell:
+                tell(note)
+        self._told = len(self.notes)
 
     def weights(self) -> dict[str, Tensor]:
         """What would be kept now, copied."""

@@ -291,7 +291,7 @@ def test_a_run_prints_tables_notes_and_the_json(tmp_path, two_hearts, monkeypatc
     run.main(call)
     printed = capsys.readouterr().out
     assert "scd_a_ed → scd_b_ed disc" in printed
-    assert "NO weights yet" in printed
+    assert "with the bundled weights propagator-v" in printed
     assert "left out: fetal brain MR: no case" in printed
     assert "each change alone" in printed
     written = json.loads(file.read_text(encoding="utf-8"))

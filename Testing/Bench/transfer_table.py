@@ -84,8 +84,8 @@ def print_notes(
     console.print("Transfer: Dice over the whole query volume / over the structure's own slices; no slice is left out.")
     console.print("Nothing of the query's reference is used. Support and query are volumes of different patients.")
     console.print(
-        "There are NO weights yet that were trained for few-shot transfer: all networks have the propagator's image "
-        "encoder (trained on generated anatomies) for their features.",
+        f"All networks have the propagator's image encoder for their features, with the bundled weights {_weights()}; "
+        "none has been trained on labels.",
         soft_wrap=True,
     )
     for row in rows:
@@ -122,3 +122,10 @@ def _table(title: str, first: str, columns: Sequence[str]) -> Table:
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _weights() -> str:
+    """Name of the weights that are measured."""
+    from FewShotSegmentLib.weights import find_weights
+
+    return find_weights().name

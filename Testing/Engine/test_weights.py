@@ -35,7 +35,7 @@ def test_one_flipped_bit_is_noticed(copy):
 
 
 def test_missing_file_and_unknown_name(copy):
-    with pytest.raises(WeightsError, match="no weights called “other”; there are: propagator-v0"):
+    with pytest.raises(WeightsError, match="no weights called “other”; there are: propagator-v"):
         find_weights("other", copy)
     find_weights(folder=copy).path.unlink()
     with pytest.raises(WeightsError, match="cannot be read"):

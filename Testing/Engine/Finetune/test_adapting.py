@@ -34,7 +34,7 @@ def test_weights_that_do_not_get_better_are_not_kept(small_engine, annotated):
     result = adapt(small_engine, [annotated], quick(steps=1, learning_rate=1e-9))
     assert not result.better and result.state is None
     assert result.after == pytest.approx(result.before, abs=1e-3)
-    assert "propagator-v0 stays in use" in result.verdict
+    assert f"{small_engine.weights.name} stays in use" in result.verdict
     assert f"{result.before:.3f} before" in result.verdict and f"{result.after:.3f} after" in result.verdict
 
 

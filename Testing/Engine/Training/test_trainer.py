@@ -247,7 +247,10 @@ def test_a_full_disk_does_not_end_the_training(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint.Checkpoints, "save", save)
     watch = Watch()
-    outcome = trainer(tmp_path, checkpoint_every=4, observers=[watch]).run(until=11)
+    said = []
+    tell = lambda note: said.append((watch.rows[-1]["step"], note))  # noqa: E731
+    outcome = trainer(tmp_path, checkpoint_every=4, observers=[watch]).run(until=11, tell=tell)
+    assert said[0][0] == 8 and "No space left" in said[0][1]  # at once, not at the end
     assert watch.saved == [4, 8, 11]
     assert outcome.why == "done" and calls == [4, 8, 11]
     assert [n for n in outcome.notes if "step 8" in n and "No space left" in n and "from step 4" in n]
