@@ -9,7 +9,6 @@ from pathlib import Path
 from ..errors import InputError
 from .dicom import is_dicom
 from .output import LABELMAPS, SEGMENTATION
-from .volume import is_folder
 
 IMAGES = (*LABELMAPS, ".mhd")
 """Endings of image files."""
@@ -57,13 +56,15 @@ def images_in(folder: Path) -> list[Path]:
 def find_images(given: Iterable[str | Path]) -> list[Path]:
     """All images among files and folders, in the order given and by name within a folder; each file once.
 
+    A path that is nothing stays in the list: whoever reads it says so, and goes on with the others.
+
     Raises:
-        InputError: no such path, no image in a folder, or nothing at all is given.
+        InputError: no image in a folder, or nothing at all is given.
     """
     found: dict[Path, Path] = {}
     for item in given:
         path = Path(item)
-        for file in images_in(path) if is_folder(path) else [path]:
+        for file in images_in(path) if path.is_dir() else [path]:
             found.setdefault(file.resolve(), file)
     if not found:
         raise InputError("No image is named; name at least one, or a folder of images.")
