@@ -6,8 +6,15 @@ import torch.nn.functional as F
 from few_shot_cases import images, square
 
 from FewShotSegmentLib.errors import InputError
+from FewShotSegmentLib.networks import Propagator
 from FewShotSegmentLib.networks.dspnet import RepairedDSPNet
 from FewShotSegmentLib.networks.encoders.propagator import PropagatorEncoder
+
+
+@pytest.fixture(scope="module")
+def propagator():
+    torch.manual_seed(3)
+    return Propagator().eval()
 
 
 @pytest.mark.parametrize(("stride", "channels"), [(8, 192), (4, 288)])

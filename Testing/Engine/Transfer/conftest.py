@@ -1,5 +1,7 @@
 """What the tests of the transfer share: two patients, and what one annotated slice gives."""
 
+from dataclasses import replace
+
 import pytest
 from small_cases import make_organ, to_image
 from transfer_cases import support_of
@@ -52,3 +54,9 @@ def third():
     organ = make_organ((18, 56, 48), seed=6, center=(10, 25, 24), radii=(5, 12, 10))
     grid = Geometry.of_image(to_image(organ.image, spacing=(1.1, 0.9, 2.5), origin=(0.0, 0.0, -700.0)))
     return support_of(organ.image, organ.mask, [7, 12], grid)
+
+
+@pytest.fixture
+def generous(engine, monkeypatch):
+    """Volumes that are less sure than the best one have a say as well."""
+    monkeypatch.setattr(engine, "settings", replace(engine.settings, volumes_within=0.5, anchors_within=0.5))

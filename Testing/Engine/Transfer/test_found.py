@@ -1,7 +1,5 @@
 """From one patient to another: what is there is found, what is not is left empty, and it is said how surely."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -49,12 +47,6 @@ def test_three_slices(transfer, first, second, grid):
     indices = [anchor.index for anchor in result.anchors]
     assert len(indices) == 3 and indices == sorted(set(indices))
     assert [anchor.support_index for anchor in result.anchors] == [4, 7, 9]
-
-
-@pytest.fixture
-def generous(engine, monkeypatch):
-    """Volumes that are less sure than the best one have a say as well."""
-    monkeypatch.setattr(engine, "settings", replace(engine.settings, volumes_within=0.5, anchors_within=0.5))
 
 
 @pytest.mark.usefixtures("generous")
