@@ -107,5 +107,5 @@ def test_a_turn_in_plane_is_undone(transfer, first, second, support, degrees):
     image = sitk.Resample(straight, turned, sitk.Transform(), sitk.sitkLinear, -100)
     mask = sitk.Resample(to_image(second.mask.astype(np.uint8)), turned, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
     result = one(transfer, sitk.GetArrayFromImage(image), Geometry.of_image(image), [support])
-    assert result.found and dice(result.mask, sitk.GetArrayFromImage(mask) > 0) > 0.9
+    assert result.found and dice(result.mask, sitk.GetArrayFromImage(mask) > 0) > 0.8
     assert not any("tilted" in note for note in transfer.notes)
