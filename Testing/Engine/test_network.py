@@ -71,20 +71,50 @@ def test_gradients_reach_every_parameter():
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
-def test_same_logits_as_the_prototype(shared, engine):
+BLOCK = {"a": "conv_in", "n1": "norm_in", "b": "conv_out", "n2": "norm_out", "s": "shortcut"}
+PARTS = {"q": "image_encoder", "v": "mask_encoder", "mid": "context", "out": "to_logits", "o3": "to_coarse_logits"}
+MERGED = {"vf": "value", "d4": "decode16", "d3": "decode8", "d2": "decode4", "d1": "decode2", "d0": "decode1"}
+
+
+def in_our_names(weights, network):
+    """The prototype's weights: a convolution of inputs side by side is here one of each input."""
+    ours = {"position": weights["pos"][0], "temperature": weights["temp"]}
+    for name, value in weights.items():
+        first, *rest = name.split(".")
+        if first in MERGED:
+            block, part = MERGED[first], BLOCK[rest[0]]
+            if rest[0] in ("a", "s"):
+                branches = getattr(network, block).branches
+                sizes = [branch.conv.in_channels for branch in branches.values()]
+                layer = "conv" if rest[0] == "a" else "shortcut"
+                for branch, piece in zip(branches, value.split(sizes, 1), strict=True):
+                    ours[f"{block}.branches.{branch}.{layer}.weight"] = piece
+            else:
+                ours[f"{block}.{part}.{rest[1]}"] = value
+        elif first not in ("pos", "temp"):
+            rest = ["stages" if r == "st" else BLOCK.get(r, r) for r in rest]
+            ours[".".join([PARTS.get(first, first), *rest])] = value
+    return ours
+
+
+def test_same_logits_as_the_prototype(shared):
     sys.path.insert(0, str(shared / "prototype"))
     import propagator as prototype
     from safetensors.torch import load_file
 
     old = prototype.Propagator().eval().requires_grad_(False)
-    weights = load_file(shared / "prototype" / "weights" / "propagator-v0.safetensors")
-    old.load_state_dict({k: v.float() for k, v in weights.items()})
+    weights = {
+        name: value.float()
+        for name, value in load_file(shared / "prototype" / "weights" / "propagator-v0.safetensors").items()
+    }
+    old.load_state_dict(weights)
     torch.manual_seed(3)
     image, mask, one = torch.randn(1, 1, 96, 128), torch.rand(1, 1, 96, 128), torch.ones(1)
     f = old.encode(image)
     memory = [old.remember(image, f, mask), old.remember(image, f, 1 - mask)]
     expected = old.decode(f, *old.read(f, memory, [one, one]), mask)[0]
-    new = engine.network
+    new = Propagator().eval().requires_grad_(False)
+    new.load_state_dict(in_our_names(weights, new))
     features = new.encode(image)
     memory = [new.remember(image, features, mask), new.remember(image, features, 1 - mask)]
     logits = new.decode(features, new.read(features, memory), mask)[0]
