@@ -76,6 +76,10 @@ class AnnotatedFiles:
     modality: str = "auto"
     complete: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("volume", "annotation"):
+            object.__setattr__(self, name, Path(getattr(self, name)))  # texts serve as paths
+
     def load(self, settings: Settings, most_slices: int) -> Loaded:
         """As fine-tuning uses it.
 
