@@ -1,18 +1,12 @@
 """The Slicer module of FewShotSegment: annotate one slice of an organ, get the volume.
 
-This version shows what the extension is and whether its engine is complete; the work is done by the engine's command
-line. The engine, FewShotSegmentLib, lies beside this file in an installed extension and knows nothing of Slicer.
-
-Slicer 5.8 runs Python 3.9, so this file keeps to its syntax.
+This file is what Slicer loads. What the user sees is in FewShotSegmentModule beside it, and what is computed in
+FewShotSegmentLib, in a process of its own.
 """
 
-import importlib
 import importlib.util
-import json
 import os
-import shlex
 import sys
-from typing import NamedTuple
 
 import slicer
 from slicer.i18n import tr as _
@@ -23,17 +17,16 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+from slicer.util import VTKObservationMixin
 
-# Import name -> name of what the user installs. torch comes with the PyTorch extension, never by pip from here.
-ENGINE_PACKAGES = {
-    "torch": "PyTorch",
-    "numpy": "numpy",
-    "SimpleITK": "SimpleITK",
-    "nrrd": "pynrrd",
-    "safetensors": "safetensors",
-    "tqdm": "tqdm",
-}
+# In an installed extension the engine lies beside this file; a developer runs it from the source tree, one folder up.
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+for _folder in (_FOLDER, os.path.dirname(_FOLDER)):
+    if _folder not in sys.path and (_folder == _FOLDER or importlib.util.find_spec("FewShotSegmentLib") is None):
+        sys.path.append(_folder)
 
+from FewShotSegmentModule import logic as moduleLogic  # noqa: E402 - the path has to be set first
+from FewShotSegmentModule.parameters import FewShotSegmentParameterNode  # noqa: E402
 
 #
 # FewShotSegment
@@ -47,13 +40,29 @@ class FewShotSegment(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("FewShotSegment")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        self.parent.dependencies = []
+        self.parent.dependencies = ["Segmentations", "SegmentEditor"]
         self.parent.contributors = ["FewShotSegment contributors"]
         self.parent.helpText = _(
-            "Annotate one slice of an organ and get the organ in the whole CT or MR volume. "
-            "The few-shot network runs on this computer, with or without a GPU: no image leaves it."
+            "Annotate one slice of an organ and get the organ in the whole CT or MR volume, then in other patients' "
+            "volumes. The few-shot network runs on this computer, with or without a GPU: no image leaves it."
         )
-        self.parent.acknowledgementText = _("FewShotSegment is free software under the Apache License 2.0.")
+        self.parent.acknowledgementText = _(
+            "FewShotSegment is free software under the Apache License 2.0. It builds on the published methods DSPNet "
+            "(Tang et al.) and SSL-ALPNet (Ouyang et al., ECCV 2020)."
+        )
+        if hasattr(slicer.modules, "segmenteditor"):  # the extension was added to a Slicer that is running
+            registerWithSlicer()
+        else:
+            slicer.app.connect("startupCompleted()", registerWithSlicer)
+
+
+def registerWithSlicer():
+    """Make the sample data and the Segment Editor effect known; nothing is downloaded."""
+    from FewShotSegmentModule.effect.register import registerEffect
+    from FewShotSegmentModule.setup.sampledata import registerSampleData
+
+    registerSampleData()
+    registerEffect()
 
 
 #
@@ -61,15 +70,22 @@ class FewShotSegment(ScriptedLoadableModule):
 #
 
 
-class FewShotSegmentWidget(ScriptedLoadableModuleWidget):
-    """The panel."""
+class FewShotSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: puts the sections together and tells them of scenes that come and go."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
         self.logic = None
+        self.context = None
+        self.sections = []
+        self._entered = False
 
     def setup(self):
         """Called when the user opens the module for the first time."""
+        from FewShotSegmentModule.panels.context import PanelContext
+        from FewShotSegmentModule.panels.sections import makeSections
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/FewShotSegment.ui"))
         self.layout.addWidget(uiWidget)
@@ -77,33 +93,74 @@ class FewShotSegmentWidget(ScriptedLoadableModuleWidget):
         uiWidget.setMRMLScene(slicer.mrmlScene)
 
         self.logic = FewShotSegmentLogic()
-        # enter() is not called when the module is reloaded
-        self.showEngineStatus()
+        self.context = PanelContext(self.logic, self.resourcePath)
+        self.context.message.connect(self.showMessage)
+        self.sections = makeSections(self.context, self.ui)
+
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.initializeParameterNode()
+
+    def cleanup(self):
+        """Called when Slicer exits and before the module is reloaded: nothing may be left running."""
+        self.removeObservers()
+        self.setParameterNode(None)
+        for section in self.sections:
+            section.cleanup()
+        self.sections = []
+        if self.logic is not None:
+            self.logic.close()
 
     def enter(self):
-        """Called each time the user opens the module: packages may have been installed in between."""
-        self.showEngineStatus()
+        """Called each time the user opens the module."""
+        self._entered = True
+        self.initializeParameterNode()
+        for section in self.sections:
+            section.enter()
 
-    def showEngineStatus(self):
-        """Fill the panel from the state of the engine."""
-        status = self.logic.engineStatus()
-        self.ui.versionLabel.text = status.version or _("The engine was not found: install the extension again.")
-        if status.missingWeights:
-            self.ui.weightsLabel.text = _("Missing: {files}. Install the extension again.").format(
-                files=", ".join(status.missingWeights)
-            )
-        elif status.presentWeights:
-            self.ui.weightsLabel.text = _("Present: {files}").format(files=", ".join(status.presentWeights))
-        else:
-            self.ui.weightsLabel.text = _("There is no list of weights: install the extension again.")
-        if status.missingPackages:
-            self.ui.packagesLabel.text = _(
-                "Missing in Slicer's Python: {packages}. PyTorch comes with the PyTorch extension, "
-                'the others with slicer.util.pip_install("NAME") in the Python console.'
-            ).format(packages=", ".join(status.missingPackages))
-        else:
-            self.ui.packagesLabel.text = _("All present")
-        self.ui.commandTextEdit.plainText = self.logic.commandHint(status)
+    def exit(self):
+        """Called each time the user opens another module."""
+        self._entered = False
+        for section in self.sections:
+            section.exit()
+
+    def onReload(self):
+        """Reload the files beneath this one, too."""
+        from FewShotSegmentModule.reload import reloadAll
+
+        reloadAll()
+        ScriptedLoadableModuleWidget.onReload(self)
+
+    def onSceneStartClose(self, caller, event):
+        """The nodes are about to go."""
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event):
+        """An empty scene has taken their place; one that is not on screen waits for `enter`."""
+        if self._entered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event):
+        """A scene was loaded: its nodes were not there yet when the parameter node said which of them are chosen."""
+        if self._entered:
+            self.setParameterNode(self.logic.getParameterNode())
+
+    def initializeParameterNode(self):
+        """Take up the parameter node of the scene."""
+        node = self.logic.getParameterNode()
+        if self.context.parameterNode is None or self.context.parameterNode.parameterNode is not node.parameterNode:
+            self.setParameterNode(node)
+
+    def setParameterNode(self, node):
+        """Show another parameter node, or none."""
+        self.context.parameterNode = node  # the sections bind their widgets to it
+
+    def showMessage(self, level, sentence):
+        """Show one sentence above the sections; an empty one takes it away."""
+        marks = {"warning": "⚠ ", "error": "✖ "}
+        self.ui.messageLabel.text = marks.get(level, "") + sentence if sentence else ""
+        self.ui.messageLabel.visible = bool(sentence)
 
 
 #
@@ -111,74 +168,16 @@ class FewShotSegmentWidget(ScriptedLoadableModuleWidget):
 #
 
 
-class EngineStatus(NamedTuple):
-    """What can be said of the engine without importing torch."""
+class FewShotSegmentLogic(moduleLogic.FewShotSegmentLogic, ScriptedLoadableModuleLogic):
+    """The scripting interface (see FewShotSegmentModule.logic), with the parameter node of the module."""
 
-    version: str
-    """Empty if the engine was not found."""
-    folder: str
-    """The folder that contains FewShotSegmentLib and Resources/weights."""
-    presentWeights: list
-    missingWeights: list
-    """Names of files in the weights manifest that are, or are not, in the folder of the manifest."""
-    missingPackages: list
-    """Packages that the engine needs and Slicer's Python has not, by the names under which they are installed."""
+    def __init__(self, **options):
+        ScriptedLoadableModuleLogic.__init__(self)
+        moduleLogic.FewShotSegmentLogic.__init__(self, **options)
 
-
-class FewShotSegmentLogic(ScriptedLoadableModuleLogic):
-    """What the panel shows, usable without the panel."""
-
-    def engineStatus(self):
-        """Look at the engine's files; imports its version number and nothing else."""
-        folder = self._engineFolder()
-        if not folder:
-            return EngineStatus("", "", [], [], self._missingPackages())
-        version = importlib.import_module("FewShotSegmentLib.version").__version__
-        present, missing = self._weights(os.path.join(folder, "Resources", "weights"))
-        return EngineStatus(version, folder, present, missing, self._missingPackages())
-
-    def commandHint(self, status):
-        """The commands that run the engine with Slicer's own Python."""
-        if not status.version:
-            return ""
-        # In Slicer, sys.executable is PythonSlicer, or Slicer itself in versions that do not set it.
-        python = os.path.join(os.path.dirname(sys.executable), "PythonSlicer" + os.path.splitext(sys.executable)[1])
-        python = python if os.path.isfile(python) else "PythonSlicer"
-        quote = '"{}"'.format if os.name == "nt" else shlex.quote
-        changeFolder = "cd /d" if os.name == "nt" else "cd"
-        return (
-            f"{changeFolder} {quote(status.folder)}\n"
-            f"{quote(python)} -m FewShotSegmentLib.cli.main propagate VOLUME ANNOTATION -o OUT.seg.nrrd"
-        )
-
-    @staticmethod
-    def _engineFolder():
-        """The folder that contains the engine; empty if there is none."""
-        specification = importlib.util.find_spec("FewShotSegmentLib")
-        if specification is None:
-            # A developer runs this file from the source tree, where the engine lies one folder up.
-            sourceFolder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-            if not os.path.isfile(os.path.join(sourceFolder, "FewShotSegmentLib", "version.py")):
-                return ""
-            sys.path.append(sourceFolder)
-            specification = importlib.util.find_spec("FewShotSegmentLib")
-        return os.path.dirname(next(iter(specification.submodule_search_locations)))
-
-    @staticmethod
-    def _weights(folder):
-        """Names of the files that the manifest lists, as (present, missing)."""
-        manifest = os.path.join(folder, "weights.json")
-        if not os.path.isfile(manifest):
-            return [], []
-        with open(manifest, encoding="utf-8") as stream:
-            names = [entry["file"] for entry in json.load(stream)["weights"]]
-        present = [name for name in names if os.path.isfile(os.path.join(folder, name))]
-        return present, [name for name in names if name not in present]
-
-    @staticmethod
-    def _missingPackages():
-        # find_spec only looks for the package: importing torch takes seconds
-        return [name for package, name in ENGINE_PACKAGES.items() if importlib.util.find_spec(package) is None]
+    def getParameterNode(self):
+        """State of the panel, as it is saved with the scene."""
+        return FewShotSegmentParameterNode(ScriptedLoadableModuleLogic.getParameterNode(self))
 
 
 #
@@ -194,33 +193,8 @@ class FewShotSegmentTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        """Called by "Reload and Test"; ctest calls the tests one by one."""
-        for test in (self.test_EngineIsComplete, self.test_EngineStatusDoesNotImportTorch, self.test_Panel):
-            self.setUp()
-            test()
+        """Called by "Reload and Test"."""
+        from FewShotSegmentModule.selfTest import runAll
 
-    def test_EngineIsComplete(self):
-        """The engine is beside the module, with every file of its weights."""
-        status = FewShotSegmentLogic().engineStatus()
-        self.assertRegex(status.version, r"^\d+\.\d+")
-        self.assertTrue(os.path.isfile(os.path.join(status.folder, "FewShotSegmentLib", "cli", "main.py")))
-        self.assertEqual(status.missingWeights, [])
-        self.assertNotEqual(status.presentWeights, [])
-
-    def test_EngineStatusDoesNotImportTorch(self):
-        """Opening the panel stays quick, and works before PyTorch is installed."""
-        before = "torch" in sys.modules
-        FewShotSegmentLogic().engineStatus()
-        self.assertEqual("torch" in sys.modules, before)
-
-    def test_Panel(self):
-        """The panel says what the logic found."""
-        widget = slicer.modules.fewshotsegment.widgetRepresentation().self()
-        widget.enter()
-        status = widget.logic.engineStatus()
-        self.assertEqual(widget.ui.versionLabel.text, status.version)
-        for name in status.presentWeights:
-            self.assertIn(name, widget.ui.weightsLabel.text)
-        for name in status.missingPackages:
-            self.assertIn(name, widget.ui.packagesLabel.text)
-        self.assertIn("FewShotSegmentLib.cli.main propagate", widget.ui.commandTextEdit.plainText)
+        self.setUp()
+        runAll(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,13 @@ def check_range(slice_range: tuple[int, int] | None, count: int) -> tuple[int, i
 
 
 def check_anchors(
-    anchors: Mapping[int, object], count: int, shape: tuple[int, ...], slice_range: tuple[int, int], name: str = ""
+    anchors: Mapping[int, object],
+    count: int,
+    shape: tuple[int, ...],
+    slice_range: tuple[int, int],
+    name: str = "",
+    *,
+    may_be_empty: bool = False,
 ) -> dict[int, NDArray[np.bool_]]:
     """Anchors as {slice index: bool [row, column]}.
 
@@ -86,9 +92,10 @@ def check_anchors(
         shape: (rows, columns) of a slice.
         slice_range: first and last slice that may be visited.
         name: of the segment, for the text.
+        may_be_empty: whether there may be no anchor, or none that shows anything.
 
     Raises:
-        InputError: none, all empty, outside the volume or the range, or of another shape.
+        InputError: none, all empty (unless they may be), outside the volume or the range, or of another shape.
     """
     whose = f" of {name}" if name else ""
     checked: dict[int, NDArray[np.bool_]] = {}
@@ -112,6 +119,59 @@ def check_anchors(
                 f"The range {first}:{last} leaves out annotated slice {index}{whose}; widen it or remove that one."
             )
         checked[index] = mask != 0
-    if not any(mask.any() for mask in checked.values()):
+    if not may_be_empty and not any(mask.any() for mask in checked.values()):
         raise InputError(f"The annotation{whose} is empty; draw the structure on at least one slice.")
     return checked
+
+
+def check_ranges(
+    slice_range: Mapping[str, tuple[int, int]] | tuple[int, int] | None, names: Collection[str], count: int
+) -> dict[str, tuple[int, int]]:
+    """First and last slice that may be visited, for each segment; raises InputError.
+
+    Args:
+        slice_range: one for all segments, or {name: range}; a segment without one may be anywhere.
+        names: of all segments.
+        count: slices along the axis.
+    """
+    if not isinstance(slice_range, Mapping):
+        return dict.fromkeys(names, check_range(slice_range, count))
+    _check_names(slice_range, names, "range of slices")
+    return {name: check_range(slice_range.get(name), count) for name in names}
+
+
+def check_around(
+    around: Mapping[str, Collection[int] | None] | None, names: Collection[str], count: int
+) -> dict[str, frozenset[int] | None]:
+    """Slices whose anchors are new, changed or gone, for each segment; None means all slices; raises InputError.
+
+    Args:
+        around: {name: slice indices}; a segment that is not named is taken to be new as a whole.
+        names: of all segments.
+        count: slices along the axis.
+    """
+    around = around or {}
+    _check_names(around, names, "changed slice")
+    return {name: _check_changed(around.get(name), count, name) for name in names}
+
+
+def _check_changed(changed: Collection[int] | None, count: int, name: str) -> frozenset[int] | None:
+    if changed is None:
+        return None
+    try:
+        indices = frozenset(operator.index(i) for i in changed)
+    except TypeError:
+        raise InputError(f"The changed slices of {name} are {changed!r}; they must be whole numbers.") from None
+    for index in sorted(indices):
+        if not 0 <= index < count:
+            raise InputError(
+                f"Changed slice {index} of {name} does not lie within the volume's slices 0 to {count - 1}."
+            )
+    return indices
+
+
+def _check_names(given: Iterable[str], names: Collection[str], what: str) -> None:
+    """Whether segments of these names are there; raises InputError."""
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise InputError(f"A {what} is given for {unknown[0]!r}, but no segment of that name is to be carried.")

@@ -10,25 +10,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from . import checks
 from .allocator import keep_freed_memory
 from .devices import repeatable, resolve_device, with_less_memory
 from .errors import WeightsError
 from .networks import Propagator
-from .preprocessing import decide_modality, normalise
+from .preprocessing import NormalisedVolume
 from .progress import Progress
-from .propagation import Result, SegmentTask, Sweep
+from .propagation import FeatureStore, Result, SegmentTask, Sweep
+from .session import VolumeSession
 from .settings import Settings
 from .weights import WeightsInfo, find_weights, load_state
 
 Anchors = Mapping[int, object]
 """{slice index along the axis: mask [row, column] of bool or 0/1}."""
 
+Prepare = Callable[[torch.device, bool], tuple[list[SegmentTask], FeatureStore | None]]
+"""Makes what one attempt works with, from its device and whether memory is short there: tasks with empty results, and
+the features kept for them if any are."""
+
 
 class Engine:
     """A loaded network, ready to carry masks through volumes; make one with `Engine.load`.
 
-    One engine serves any number of volumes, one call at a time.
+    One engine serves any number of volumes, one call at a time. A volume that is worked on again and again (annotate,
+    correct, correct once more) is better carried through in a `VolumeSession`.
 
     Attributes:
         network: the mask propagator, in evaluation mode on `device`.
@@ -162,44 +167,57 @@ class Engine:
         Returns:
             {name: result} in the order given.
         """
-        array = checks.check_volume(volume)
-        axis = checks.check_axis(axis)
-        sizes = checks.check_spacing(spacing)
-        slices = np.moveaxis(array, axis, 0)
-        wanted = checks.check_range(slice_range, len(slices))
-        checked = {
-            name: checks.check_anchors(anchors, len(slices), slices.shape[1:], wanted, name)
-            for name, anchors in segments.items()
-        }
-        self.notes = []
-        used, note = decide_modality(checks.check_modality(modality), array)
-        self.modality = used, "guessed" if note else "given"
-        self.notes += [note] if note else []
-        pixel = sizes[:axis] + sizes[axis + 1 :]
-        grid = normalise(slices, (pixel[0], pixel[1]), self.modality[0], self.settings)
+        session = VolumeSession(self, volume, axis=axis, spacing=spacing, modality=modality, cache_bytes=0)
+        self.notes, self.modality = session.notes, session.modality
+        return dict(
+            session.propagate(
+                segments,
+                slice_range=slice_range,
+                progress=progress,
+                cancelled=cancelled,
+                keep_probability=keep_probability,
+            )
+        )
 
-        def attempt(device: torch.device, settings: Settings, per_call: int) -> dict[str, Result]:
-            tasks = {}
-            for name, anchors in checked.items():
-                result = Result(
-                    mask=np.zeros(array.shape, bool),
-                    probability=np.zeros(array.shape, np.float32) if keep_probability else None,
-                    slice_confidence=np.zeros(len(slices), np.float32),
-                    anchors=tuple(sorted(anchors)),
-                    axis=axis,
-                )
-                tasks[name] = SegmentTask(anchors, wanted, result, grid, settings)
+    def sweep(
+        self,
+        volume: NormalisedVolume,
+        prepare: Prepare,
+        notes: list[str],
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[SegmentTask]:
+        """Carry segments through a volume, with less memory or on the CPU if the device has too little (for `session`).
+
+        Args:
+            volume: the slices.
+            prepare: makes what one attempt works with.
+            notes: what had to be done is added here, a sentence each.
+            progress: called with (slices done, slices in all); an attempt begins at 0 again.
+            cancelled: asked before every slice.
+
+        Returns:
+            The tasks of the attempt that fitted, filled in.
+
+        Raises:
+            DeviceError: none fitted.
+            Cancelled: `cancelled` said yes.
+        """
+
+        def attempt(device: torch.device, thrifty: bool, per_call: int) -> list[SegmentTask]:
+            tasks, store = prepare(device, thrifty)
+            settings = replace(self.settings, feature_cache_bytes=0) if thrifty else self.settings
             # parameters are moved in place, so the network stays where the retry ended: later volumes fit there too
             self.network.to(device)
             self.device = device
             with repeatable(device):
-                Sweep(self.network, grid, list(tasks.values()), device, settings, per_call).run(progress, cancelled)
-            return {name: task.finish() for name, task in tasks.items()}
+                Sweep(self.network, volume, tasks, device, settings, per_call).run(progress, cancelled, store)
+            return tasks
 
-        per_call = 1 if self.device.type == "cpu" else self.settings.segments_per_call
-        here, thrifty = self.device, replace(self.settings, feature_cache_bytes=0)
-        attempts = [("as usual", lambda: attempt(here, self.settings, per_call))]
+        here = self.device
+        per_call = 1 if here.type == "cpu" else self.settings.segments_per_call
+        attempts = [("as usual", lambda: attempt(here, False, per_call))]
         if here.type != "cpu":
-            attempts.append(("in smaller pieces", lambda: attempt(here, thrifty, 1)))
-            attempts.append(("on the CPU", lambda: attempt(torch.device("cpu"), self.settings, 1)))
-        return with_less_memory(attempts, self.notes)
+            attempts.append(("in smaller pieces", lambda: attempt(here, True, 1)))
+            attempts.append(("on the CPU", lambda: attempt(torch.device("cpu"), False, 1)))
+        return with_less_memory(attempts, notes)

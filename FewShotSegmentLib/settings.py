@@ -23,6 +23,8 @@ class Settings:
         fusion_sharpness: exponent on the distance to an anchor where two runs meet: weight = confidence / distance^s.
         feature_cache_bytes: bound on image features kept for the way back. 512 MiB hold about 180 slices; a slice that
             was let go is encoded again.
+        session_cache_bytes: bound on image features that a `VolumeSession` keeps from call to call. 1 GiB holds about
+            370 slices, a whole organ and mostly a whole volume: no correction is to wait for an encoder.
         support_slices: slices of one support that are matched with another patient's volume; more cost time and say
             little new.
         body_scale: how much of the difference in size between two patients' bodies their organs share, 0 to 1.
@@ -51,6 +53,7 @@ class Settings:
     stop_confidence: float = 0.4
     fusion_sharpness: float = 1.0
     feature_cache_bytes: int = 512 * 2**20
+    session_cache_bytes: int = 2**30
     support_slices: int = 5
     body_scale: float = 0.7
     place_reach: float = 0.1

@@ -171,7 +171,7 @@ class TransferJob:
         identities: set[str] = set()
         for label, (name, result) in enumerate(results.items(), 1):
             first = segments[name][0]
-            fields = _with_own_identity(first.fields, label, identities)
+            fields = with_own_identity(first.fields, label, identities)
             segment = Segment(name, first.color, label, fields, result.mask, 1)
             found.append(Found(segment, result.mask, (result.axis, ())))
         with all_or_nothing(paths) as parts:
@@ -315,7 +315,7 @@ def _folder_if_used(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _with_own_identity(fields: Mapping[str, str], label: int, taken: set[str]) -> dict[str, str]:
+def with_own_identity(fields: Mapping[str, str], label: int, taken: set[str]) -> dict[str, str]:
     """A segment's header fields, its ID changed if another one has it: Slicer keeps only one segment of an ID.
 
     Supports of different annotations often share one, since Slicer calls the first segment of each Segment_1.

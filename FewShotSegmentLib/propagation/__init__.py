@@ -6,8 +6,10 @@ state and outcome).
 """
 
 from .confidence import slice_confidence
+from .features import FeatureStore
+from .plan import Stretch, neighbourhood
 from .result import Result
 from .segment import SegmentTask
 from .sweep import Sweep
 
-__all__ = ["Result", "SegmentTask", "Sweep", "slice_confidence"]
+__all__ = ["FeatureStore", "Result", "SegmentTask", "Stretch", "Sweep", "neighbourhood", "slice_confidence"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 UP, DOWN = 1, -1
+
+Stretch = tuple[int, int]
+"""First and last slice of a stretch, both included."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Run:
         """Whether slice `index` lies on the way."""
         return 0 < (index - self.anchor) * self.direction <= len(self)
 
+    def reaches(self, stretches: Iterable[Stretch]) -> bool:
+        """Whether a slice of one of these stretches lies on the way."""
+        low, high = sorted((self.anchor + self.direction, self.last))
+        return any(low <= last and first <= high for first, last in stretches)
+
 
 def plan_runs(anchors: Mapping[int, NDArray[np.bool_]], first: int, last: int) -> list[Run]:
     """Runs of one segment: outwards from each anchor up to the next one or the end of the range.
@@ -56,3 +64,32 @@ def plan_runs(anchors: Mapping[int, NDArray[np.bool_]], first: int, last: int) -
         down = Run(index, DOWN, first if below is None else below + 1, meets=below in filled)
         runs += [run for run in (up, down) if (run.last - run.anchor) * run.direction > 0]
     return runs
+
+
+def neighbourhood(changed: Collection[int], anchors: Collection[int], first: int, last: int) -> tuple[Stretch, ...]:
+    """Slices whose outcome depends on anchors that are new, changed or gone: from each up to the next anchors.
+
+    Every run lies between two neighbouring anchors (or an anchor and an end of the range), and so does what it meets;
+    hence nothing beyond the next anchors is different.
+
+    Args:
+        changed: slices of these anchors, themselves part of the neighbourhood.
+        anchors: slices of all anchors that there are now.
+        first: first slice that may be visited.
+        last: last slice that may be visited.
+
+    Returns:
+        Stretches, rising, with at least one slice between any two.
+    """
+    slices = set(changed)
+    for index in changed:
+        below = max((a for a in anchors if a < index), default=-1)
+        above = min((a for a in anchors if a > index), default=last + 1)
+        slices.update(range(max(first, below + 1), min(last, above - 1) + 1))
+    stretches: list[Stretch] = []
+    for index in sorted(slices):
+        if stretches and stretches[-1][1] == index - 1:
+            stretches[-1] = stretches[-1][0], index
+        else:
+            stretches.append((index, index))
+    return tuple(stretches)

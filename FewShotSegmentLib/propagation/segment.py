@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..settings import Settings
 from .confidence import slice_confidence
 from .fusion import Vote, fuse
 from .memory import RunMemory
-from .plan import Run, plan_runs
+from .plan import Run, Stretch, plan_runs
 from .result import Result
 
 
@@ -39,6 +39,7 @@ class SegmentTask:
         result: Result,
         volume: NormalisedVolume,
         settings: Settings,
+        renewed: Sequence[Stretch] | None = None,
     ):
         """Prepare a segment.
 
@@ -48,9 +49,12 @@ class SegmentTask:
             result: to be filled; its arrays are all zero.
             volume: the slices it is carried through.
             settings: memory and fusion.
+            renewed: stretches from anchor to anchor (see `neighbourhood`) that are to be settled, everything by
+                default; nothing is written elsewhere, anchors included.
         """
+        renewed = [(0, len(volume.slices) - 1)] if renewed is None else renewed
         self.anchors = dict(anchors)
-        self.runs = plan_runs(anchors, *slice_range)
+        self.runs = [run for run in plan_runs(anchors, *slice_range) if run.reaches(renewed)]
         self.result = result
         self.seconds = 0.0
         self._volume = volume
@@ -62,6 +66,8 @@ class SegmentTask:
         self._under_way: list[RunState] = []
         result.slice_confidence[:] = 1.0
         for index, mask in self.anchors.items():
+            if not any(first <= index <= last for first, last in renewed):
+                continue
             self._mask[index] = mask
             if self._probability is not None:
                 self._probability[index] = mask

@@ -45,18 +45,26 @@ class Sweep:
         self._total = sum(len(run) for task in tasks for run in task.runs)
 
     @torch.inference_mode()
-    def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None) -> None:
+    def run(
+        self,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        store: FeatureStore | None = None,
+    ) -> None:
         """Fill in all tasks.
 
         Args:
             progress: called after every slice.
             cancelled: asked before every slice.
+            store: features of this volume, kept from sweep to sweep; one for this sweep alone by default.
 
         Raises:
             Cancelled: `cancelled` said yes.
         """
         up, down = self._wanted(UP), self._wanted(DOWN)
-        store = FeatureStore(self._network, self._volume, self._device, up & down, self._settings.feature_cache_bytes)
+        if store is None:
+            bound = self._settings.feature_cache_bytes
+            store = FeatureStore(self._network, self._volume, self._device, up & down, bound)
         if progress:
             progress(0, self._total)
         for direction, wanted in ((UP, sorted(up)), (DOWN, sorted(down, reverse=True))):

@@ -14,6 +14,7 @@ MAY_LOSE = 0.01
 THREE_MUST_GAIN = 0.03
 MAX_OVERHEAD = 1.25
 MAX_SECOND_SEGMENT = 0.60
+MAX_CORRECTION = 2.0
 MAX_MEMORY_GB = 2.0
 WORST_SHOWN = 5
 
@@ -79,6 +80,15 @@ def cost_checks(cost: Cost) -> list[Check]:
         Check(
             cost.second_segment < MAX_SECOND_SEGMENT,
             f"a second segment costs under {MAX_SECOND_SEGMENT:.0%} of the first: {cost.second_segment:.1%}",
+        ),
+        Check(
+            cost.correction.ratio <= MAX_CORRECTION,
+            f"a correction takes at most {MAX_CORRECTION} of its slices' bare network calls: "
+            f"{cost.correction.ratio:.2f}",
+        ),
+        Check(
+            cost.correction.exact and cost.correction.encoded == 0,
+            "a correction encodes no slice again and gives what a fresh propagation does",
         ),
         Check(cost.repeats, "the same input gives the same bits (mask and probability of 3 runs, 2 loadings)"),
         Check(

@@ -1,4 +1,4 @@
-"""What the engine costs: time beside the bare network, a second segment, memory, and whether it repeats itself."""
+"""What the engine costs: time beside the bare network, a second segment, a correction, memory, and repeatability."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import median
 
+import correction
 import memory
 import numpy as np
 import tubes
@@ -33,6 +34,7 @@ class Cost:
     slices: int
     rounds: int
     threads: int
+    correction: correction.Correction
     memory: tuple[memory.Peak, ...]
 
     def lines(self) -> list[str]:
@@ -42,13 +44,15 @@ class Cost:
             f"bare network calls {self.bare_seconds:.2f} s",
             f"engine {self.engine_seconds:.2f} s: {self.engine_seconds / self.slices:.3f} s a slice",
             f"engine, two segments {self.two_segments_seconds:.2f} s",
+            self.correction.line,
             f"mask found on {self.filled} of {self.slices} slices",
             *(peak.line for peak in self.memory),
         ]
 
     def as_dict(self) -> dict:
         """For the JSON."""
-        return asdict(self) | {"memory": [peak._asdict() for peak in self.memory]}
+        parts = {"correction": self.correction._asdict(), "memory": [peak._asdict() for peak in self.memory]}
+        return asdict(self) | parts
 
 
 def measure(quick: bool, progress: Callable[[str], None] = lambda text: None) -> Cost:
@@ -76,6 +80,7 @@ def measure(quick: bool, progress: Callable[[str], None] = lambda text: None) ->
     for number in range(rounds):
         progress(f"time, round {number + 1} of {rounds}")
         times.append([_seconds(call) for call in (bare, one_segment, two_segments)])
+    corrected = correction.measure(engine, rounds, progress)
     progress("repeating")
     again = load().propagate(volume, anchors[0], spacing=SPACING, modality="ct")
     repeats = len({fingerprint(r) for r in (result, one_segment(), again)}) == 1
@@ -93,6 +98,7 @@ def measure(quick: bool, progress: Callable[[str], None] = lambda text: None) ->
         filled=int(result.mask.any(axis=(1, 2)).sum()),
         rounds=rounds,
         threads=torch.get_num_threads(),
+        correction=corrected,
         memory=tuple(peaks),
     )
 

@@ -25,6 +25,7 @@ from cases import (
     structures,
     support_slice,
 )
+from correction import Correction
 from cost import Cost, bare_calls
 from memory import Peak, peak_gigabytes
 from methods import BY_KEY, METHODS
@@ -182,6 +183,9 @@ def test_checks_that_could_not_be_measured_say_so():
     assert [check.verdict for check in checks.accuracy_checks([record])] == ["NOT MEASURED"] * 2
 
 
+CORRECTION = Correction(6.5, 4.3, 1.5, slices=23, encoded=0, exact=True)
+
+
 def _cost(**changed) -> Cost:
     peak = Peak(300, 512, 1, gigabytes=1.2, before=0.5, filled=300, seconds=40.0)
     values = {"bare_seconds": 5.0, "engine_seconds": 5.5, "two_segments_seconds": 8.0, "overhead": 1.1}
@@ -192,6 +196,7 @@ def _cost(**changed) -> Cost:
         "slices": 40,
         "rounds": 5,
         "threads": 2,
+        "correction": CORRECTION,
         "memory": (peak,),
     }
     return Cost(**(values | changed))
@@ -202,12 +207,25 @@ def _cost(**changed) -> Cost:
     [
         {"overhead": 1.26},
         {"second_segment": 0.6},
+        {"correction": CORRECTION._replace(ratio=2.1)},
+        {"correction": CORRECTION._replace(encoded=1)},
+        {"correction": CORRECTION._replace(exact=False)},
         {"repeats": False},
         {"filled": 39},
         {"memory": (Peak(300, 512, 1, gigabytes=2.1, before=0.5, filled=300, seconds=40.0),)},
         {"memory": (Peak(300, 512, 1, gigabytes=1.2, before=0.5, filled=120, seconds=40.0),)},
     ],
-    ids=["overhead", "second segment", "repeats", "slices skipped", "memory", "slices skipped in memory"],
+    ids=[
+        "overhead",
+        "second segment",
+        "correction",
+        "encoded again",
+        "inexact",
+        "repeats",
+        "slices skipped",
+        "memory",
+        "slices skipped in memory",
+    ],
 )
 def test_each_limit_of_the_cost_is_checked(changed):
     assert all(check.passed for check in checks.cost_checks(_cost()))

@@ -1,12 +1,13 @@
 """Slicer's own C++ classes without the application, from the Python package slicer-core.
 
 The package brings the classes and slicer.util, but no application: no scene, no module logics. `start` makes those that
-volumes and segmentations need, so that slicer.util's array functions work as in Slicer. Files are read and written by
-Slicer's own storage nodes. There is no Qt here and no module panel.
+volumes, segmentations and whole scenes need, so that slicer.util's functions for arrays and for files work as in Slicer.
+Files are read and written by Slicer's own storage nodes. There is no Qt here and no module panel.
 """
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,14 +35,21 @@ def start() -> None:
     application.GetColorLogic().SetMRMLScene(scene)
     application.GetColorLogic().AddDefaultColorNodes()
 
+    application.SetSliceLogics(vtk.vtkCollection())
+    application.SetViewLogics(vtk.vtkCollection())
+
     slicer.mrmlScene = scene
-    slicer.app = SimpleNamespace(applicationLogic=lambda: application)
+    slicer.app = SimpleNamespace(applicationLogic=lambda: application, coreIOManager=CoreIOManager)
     slicer.modules = SimpleNamespace()
     logics = {
         "Colors": application.GetColorLogic(),
         "Volumes": slicer.vtkSlicerVolumesLogic(),
         "Terminologies": slicer.vtkSlicerTerminologiesModuleLogic(),
         "Segmentations": slicer.vtkSlicerSegmentationsModuleLogic(),
+        "SubjectHierarchy": slicer.vtkSlicerSubjectHierarchyModuleLogic(),
+        "Markups": slicer.vtkSlicerMarkupsLogic(),
+        "CropVolume": slicer.vtkSlicerCropVolumeLogic(),
+        "Sequences": slicer.vtkSlicerSequencesLogic(),
     }
     for name, logic in logics.items():
         # slicer-core brings no terminology files: that logic says so at length, and handles tags all the same
@@ -49,8 +57,113 @@ def start() -> None:
         logic.SetMRMLApplicationLogic(application)
         logic.SetMRMLScene(scene)
         application.SetModuleLogic(name, logic)
-        setattr(slicer.modules, name.lower(), SimpleNamespace(logic=lambda logic=logic: logic))
+        setattr(slicer.modules, name.lower(), SimpleNamespace(name=name, logic=lambda logic=logic: logic))
     vtk.vtkObject.GlobalWarningDisplayOn()
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
+    _add_cache(scene, application)
+
+
+def _add_cache(scene, application) -> None:
+    """The folder into which Slicer unpacks a .mrb before it reads it."""
+    remote, manager = slicer.vtkMRMLRemoteIOLogic(), slicer.vtkDataIOManagerLogic()
+    for logic in (remote, manager):
+        logic.SetMRMLApplicationLogic(application)
+        logic.SetMRMLScene(scene)
+    folder = tempfile.TemporaryDirectory(prefix="slicer-cache-")
+    remote.GetCacheManager().SetRemoteCacheDirectory(folder.name)
+    manager.SetAndObserveDataIOManager(remote.GetDataIOManager())
+    remote.AddDataIOToScene()
+    # kept alive, and the folder removed when Python ends
+    slicer.modules.remoteIO = SimpleNamespace(logics=(remote, manager), folder=folder)
+
+
+class CoreIOManager:
+    """The calls of qSlicerCoreIOManager that slicer.util's load and save functions make."""
+
+    KNOWN = {".seg.nrrd": "SegmentationFile", ".mrb": "SceneFile", ".mrml": "SceneFile"} | dict.fromkeys(
+        (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd"), "VolumeFile"
+    )
+
+    @classmethod
+    def extractKnownExtension(cls, path: str, _node=None) -> str:
+        return max((end for end in cls.KNOWN if path.lower().endswith(end)), key=len, default=Path(path).suffix)
+
+    @classmethod
+    def fileType(cls, path: str) -> str | None:
+        return cls.KNOWN.get(cls.extractKnownExtension(path))
+
+    @staticmethod
+    def fileWriterFileType(node) -> str:
+        return node.GetClassName()
+
+    @classmethod
+    def fileWriterExtensions(cls, node) -> list[str]:
+        types = _default_storage(node).GetSupportedWriteFileTypes()
+        found = [types.GetValue(index) for index in range(types.GetNumberOfValues())]
+        # for volumes the application asks ITK, which is empty here
+        return found or [f"Volume ({end})" for end, kind in cls.KNOWN.items() if kind == "VolumeFile"]
+
+    @staticmethod
+    def loadNodes(file_type: str, properties: dict, loaded=None, _messages=None) -> bool:
+        path = str(properties["fileName"])
+        name = properties.get("name") or Path(path).name.split(".")[0]
+        if file_type == "SceneFile":
+            return _read_scene(path, clear=properties.get("clear", False))
+        if file_type == "VolumeFile":
+            options = 1 if properties.get("labelmap") else 0
+            node = slicer.modules.volumes.logic().AddArchetypeVolume(path, name, options)
+        elif file_type == "SegmentationFile":
+            node = slicer.modules.segmentations.logic().LoadSegmentationFromFile(path, True, name)
+        else:
+            raise NotImplementedError(f"there is no reader for {file_type}: add it to headless_slicer.CoreIOManager")
+        if node is not None and loaded is not None:
+            loaded.AddItem(node)
+        return node is not None
+
+    @staticmethod
+    def saveNodes(file_type: str, properties: dict, _messages=None) -> bool:
+        path = str(properties["fileName"])
+        if file_type == "SceneFile" or path.endswith((".mrb", ".mrml")):
+            return _write_scene(path)
+        node = slicer.mrmlScene.GetNodeByID(properties["nodeID"])
+        if node.GetStorageNode() is None:
+            node.AddDefaultStorageNode()
+        return _write(node, node.GetStorageNode(), path, properties)
+
+    @staticmethod
+    def exportNodes(ids, paths, properties: dict, _harden=False, _messages=None) -> bool:
+        nodes = [slicer.mrmlScene.GetNodeByID(id_) for id_ in ids]
+        return all(
+            [_write(node, _default_storage(node), path, properties) for node, path in zip(nodes, paths, strict=True)]
+        )
+
+
+def _default_storage(node):
+    storage = node.CreateDefaultStorageNode()
+    storage.UnRegister(None)  # ours now
+    return storage
+
+
+def _write(node, storage, path: str, properties: dict) -> bool:
+    storage.SetFileName(str(path))
+    if "useCompression" in properties:
+        storage.SetUseCompression(properties["useCompression"])
+    return bool(storage.WriteData(node))
+
+
+def _read_scene(path: str, *, clear: bool) -> bool:
+    scene = slicer.mrmlScene
+    if path.endswith(".mrb"):
+        return bool(scene.ReadFromMRB(path, clear))
+    scene.SetURL(path)
+    return bool(scene.Connect() if clear else scene.Import())
+
+
+def _write_scene(path: str) -> bool:
+    if path.endswith(".mrb"):
+        return bool(slicer.mrmlScene.WriteToMRB(path, None))
+    slicer.mrmlScene.SetURL(path)
+    return bool(slicer.mrmlScene.Commit(path))
 
 
 # --- volumes ---

@@ -1,7 +1,7 @@
 """Compare what CMake packages into the extension with what lies in the tree.
 
 ``python Testing/Packaging/package_lists.py`` names the differences (exit status 1 if there are any); with ``--fix`` it
-writes the two lists of engine files in FewShotSegment/CMakeLists.txt anew.
+writes the lists in FewShotSegment/CMakeLists.txt anew.
 """
 
 from __future__ import annotations
@@ -82,12 +82,11 @@ def differences() -> list[str]:
 
 
 def fix() -> None:
-    """Write the lists of engine files; those of the module are short and kept by hand."""
+    """Write the lists."""
     text = CMAKE_FILE.read_text(encoding="utf-8")
     for name, files in wanted().items():
-        if name.startswith("FewShotSegmentLib"):
-            lines = "".join(f"  {file}\n" for file in files)
-            text = _block(name).sub(lambda block, lines=lines: block[1] + lines + block[3], text)
+        lines = "".join(f"  {file}\n" for file in files)
+        text = _block(name).sub(lambda block, lines=lines: block[1] + lines + block[3], text)
     CMAKE_FILE.write_text(text, encoding="utf-8", newline="\n")
 
 

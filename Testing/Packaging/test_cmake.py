@@ -20,7 +20,7 @@ import pytest
 
 def test_cmake_lists_every_file(package_lists):
     differences = package_lists.differences()
-    advice = "python Testing/Packaging/package_lists.py --fix writes the engine's lists"
+    advice = "python Testing/Packaging/package_lists.py --fix writes the lists"
     assert not differences, "\n".join([*differences, advice])
 
 
@@ -116,6 +116,7 @@ def test_self_tests_are_registered(build, run, cmake_program):
         "py_nomainwindow_qSlicerFewShotSegmentModuleGenericTest",
         "py_FewShotSegment",
         "py_FewShotSegmentPackageTest",
+        "py_FewShotSegmentSelfTest",
     }
 
 
@@ -167,3 +168,24 @@ def test_installed_weights_match_their_manifest(installed):
 def test_installed_engine_finds_its_weights(run_python, installed):
     (found,) = run_python("from FewShotSegmentLib.weights import find_weights; print(find_weights().path)")
     assert Path(found).resolve().is_relative_to((installed / "Resources/weights").resolve())
+
+
+def test_worker_of_the_installed_extension_answers_and_ends(installed, tmp_path):
+    """As the module starts it: Slicer's Python, with the installed folder on PYTHONPATH."""
+    command = [sys.executable, "-m", "FewShotSegmentLib.worker"]
+    environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, **pipes) as worker:
+        assert json.loads(worker.stdout.readline())["kind"] == "ready"
+        request = {"kind": "weights", "id": "1", "action": "list", "path": "", "name": ""}
+        worker.stdin.write(json.dumps(request) + "\n")
+        worker.stdin.flush()
+        messages = (json.loads(line) for line in worker.stdout)
+        answer = next(message for message in messages if message["kind"] in ("done", "failed"))
+        worker.stdin.close()
+        worker.stdout.read()
+    assert worker.returncode == 0
+    assert answer["kind"] == "done", answer
+    bundled = {Path(weights["folder"]).resolve() for weights in answer["answer"]["weights"] if weights["bundled"]}
+    # it is the installed engine that has answered, with its own weights
+    assert bundled == {(installed / "Resources/weights").resolve()}

@@ -1,0 +1,1 @@
+"""What is running: requests to the engine's worker process, and what becomes of the answers."""

@@ -1,0 +1,1 @@
+"""What has to be there first: packages, devices, weights; sample data to begin with; diagnostics for when it fails."""
