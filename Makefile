@@ -37,7 +37,8 @@ demo: $(VENV)/demo.stamp
 	@$(PY) -m FewShotSegmentLib.demo --shared '$(SHARED)' --volume '$(VOLUME)' --annotation '$(ANNOTATION)' -o demo
 
 test: $(VENV)/test.stamp lint
-	@$(PY) -m pytest Testing
+	@$(PY) -m pytest Testing --ignore=Testing/Gui
+	@$(PY) -m pytest Testing/Gui
 
 lint: $(VENV)/test.stamp
 	@$(VENV)/bin/ruff check .

@@ -7,7 +7,7 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 
 @parameterNodeWrapper
-class FewShotSegmentParameterNode:
+class FewShotSegmentParameters:
     """State of the panel.
 
     volume: source volume.
@@ -38,3 +38,22 @@ class FewShotSegmentParameterNode:
     device: str = "auto"
     weights: str = ""
     method: str = "dspnet"
+
+
+class FewShotSegmentParameterNode(FewShotSegmentParameters):
+    """The same, and what it observes can be taken back.
+
+    Slicer's wrapper observes the node for each section of the panel that is connected, and goes on when the section is
+    disconnected. The observer holds the wrapper; collected together while the node lives on, Slicer crashes when the
+    node changes next.
+    """
+
+    def AddObserver(self, event, callback, priority=0.0):
+        """Observe the node; the tag is among `takeTags()` too."""
+        tag = super().AddObserver(event, callback, priority)
+        self.__dict__.setdefault("_tags", []).append(tag)
+        return tag
+
+    def takeTags(self):
+        """Tags of the observers that were added since the last call; who takes them removes them."""
+        return self.__dict__.pop("_tags", [])

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ SEGMENTATION = ".seg.nrrd"
 LABELMAPS = (".nii.gz", ".nii", ".nrrd", ".mha")
 _OWN_FIELDS = ("Extent", "Layer", "LabelValue", "ID", "Name", "Color")
 """Fields that a segment's place in the new file decides, or that are written even where the annotation has none."""
+_OWN_TAGS = "FewShotSegment."
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,14 @@ class Found:
         segment: what was annotated: name, colour, label and header fields.
         mask: bool [z, y, x].
         anchors: (array axis, indices of the annotated slices along it).
+        tags: of FewShotSegment, for Slicer: {name: text without “|”}. The annotation's own ones are not carried over:
+            they speak of another result.
     """
 
     segment: Segment
     mask: NDArray[np.bool_]
     anchors: tuple[int, tuple[int, ...]]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_output(path: str | Path, force: bool, inputs: Sequence[Path], kinds: Sequence[str]) -> Path:
@@ -204,7 +208,8 @@ def _layers(
         counts[place] += 1
         layers[place][item.mask] = counts[place]
         segment = item.segment
-        kept = {key: value for key, value in segment.fields.items() if key not in _OWN_FIELDS}
+        kept = {key: value for key, value in segment.fields.items() if key not in (*_OWN_FIELDS, "Tags")}
+        tags = _tags(segment.fields.get("Tags", ""), item.tags)
         segments.append(
             {
                 "ID": segment.fields.get("ID", f"Segment_{number + 1}"),
@@ -214,9 +219,16 @@ def _layers(
                 "Layer": str(place),
                 "Extent": f"0 {x} 0 {y} 0 {z}",
                 **kept,
+                **({"Tags": tags} if tags else {}),
             }
         )
     return layers or [np.zeros(geometry.shape, kind)], geometry, segments
+
+
+def _tags(given: str, own: Mapping[str, str]) -> str:
+    """A segment's tags: those that were given, letter for letter, but for ours."""
+    kept = [tag for tag in given.split("|") if tag and not tag.startswith(_OWN_TAGS)]
+    return "".join(f"{tag}|" for tag in [*kept, *(f"{name}:{text}" for name, text in own.items())])
 
 
 def _general_fields(carried: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import traceback
 from ..errors import Cancelled as Stopped
 from ..errors import FewShotError
 from .messages import Cancelled, Event, Failed
+from .wording import for_panel
 
 PACKAGES = {
     "torch": "PyTorch (torch)",
@@ -30,7 +31,7 @@ def answer_to(error: BaseException, request_id: str) -> Event:
     if isinstance(error, Stopped):
         return Cancelled(request_id)
     if isinstance(error, FewShotError):
-        return Failed(request_id, str(error))
+        return Failed(request_id, for_panel(str(error)))
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
         on_device = not isinstance(error, MemoryError) and "cpu" not in str(error).lower()
         return Failed(request_id, _NO_DEVICE_MEMORY if on_device else _NO_MEMORY)

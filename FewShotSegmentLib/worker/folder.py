@@ -35,11 +35,13 @@ class PrivateFolder:
 
     @property
     def path(self) -> Path:
-        """Of it; made if it is not there yet."""
+        """Of it; made if it is not there yet, or not any more: systems tidy temporary folders up after some days."""
         if self._path is None:
             self._path = Path(tempfile.mkdtemp(prefix=_owner(os.getpid())))  # mode 0700
             self._at_end = weakref.finalize(self, _remove, self._path)
             _remove_orphans(self._path.parent)
+        elif not self._path.is_dir():
+            self._path.mkdir(mode=0o700)  # under its old name: the worker was told that
         return self._path
 
     def discard(self, answer: dict[str, Any]) -> None:

@@ -91,7 +91,6 @@ def buttons_without_receiver(panel) -> list[str]:
     Those inside Slicer's and CTK's own widgets are not the module's; neither are collapsible sections.
     """
     from PySide6 import QtWidgets
-
     from standins.pythonqt import connections
 
     found = []

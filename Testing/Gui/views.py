@@ -1,4 +1,4 @@
-"""Slicer's slice and 3D views rendered to pictures, without a screen: VTK's EGL window and Slicer's displayable managers.
+"""Slicer's slice and 3D views as pictures, without a screen: VTK's EGL window and Slicer's displayable managers.
 
 A view shows the application's own nodes: ``SliceView("Red")`` what the layout's red slice shows. Where EGL is missing,
 VTK's window cannot be made; that is an error with the names of the packages, never a skip.
@@ -6,7 +6,10 @@ VTK's window cannot be made; that is an error with the names of the packages, ne
 
 from __future__ import annotations
 
+import functools
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
@@ -33,10 +36,30 @@ THREE_D_MANAGERS = (
 )
 
 
+PROBE = """
+import vtkmodules.vtkRenderingOpenGL2
+from vtkmodules.vtkRenderingCore import vtkRenderWindow
+window = vtkRenderWindow()
+window.SetOffScreenRendering(1)
+window.Render()
+"""
+
+
+@functools.cache
+def require_rendering() -> None:
+    """Ask another process first: where the libraries are missing VTK crashes."""
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(
+            f"VTK cannot render without a screen; on Debian install libegl1 libgl1 libgl1-mesa-dri.\n{done.stderr}"
+        )
+
+
 class _View:
     """A window off screen with Slicer's displayable managers on one node."""
 
     def __init__(self, size: tuple[int, int]):
+        require_rendering()
         self.renderer = vtk.vtkRenderer()
         self.window = vtk.vtkRenderWindow()
         self.window.ShowWindowOff()
@@ -47,10 +70,6 @@ class _View:
         self.interactor = vtk.vtkRenderWindowInteractor()
         self.interactor.SetRenderWindow(self.window)
         self.interactor.Initialize()
-        if not self.window.SupportsOpenGL():
-            raise RuntimeError(
-                f"VTK cannot render ({self.window.GetClassName()}): on Debian install libegl1 libgl1 libgl1-mesa-dri"
-            )
 
     def _manage(self, factory, names: tuple[str, ...], node) -> None:
         factory = factory.GetInstance()

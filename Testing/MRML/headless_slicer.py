@@ -1,7 +1,7 @@
 """Slicer's own C++ classes without the application, from the Python package slicer-core.
 
 The package brings the classes and slicer.util, but no application: no scene, no module logics. `start` makes those that
-volumes, segmentations and whole scenes need, so that slicer.util's functions for arrays and for files work as in Slicer.
+volumes, segmentations and whole scenes need, so that slicer.util's functions for arrays and files work as in Slicer.
 Files are read and written by Slicer's own storage nodes. There is no Qt here and no module panel.
 """
 
@@ -133,9 +133,10 @@ class CoreIOManager:
     @staticmethod
     def exportNodes(ids, paths, properties: dict, _harden=False, _messages=None) -> bool:
         nodes = [slicer.mrmlScene.GetNodeByID(id_) for id_ in ids]
-        return all(
-            [_write(node, _default_storage(node), path, properties) for node, path in zip(nodes, paths, strict=True)]
-        )
+        written = [
+            _write(node, _default_storage(node), path, properties) for node, path in zip(nodes, paths, strict=True)
+        ]
+        return all(written)
 
 
 def _default_storage(node):

@@ -5,10 +5,10 @@ import shutil
 from contextlib import contextmanager, suppress
 
 import numpy as np
-import slicer
 
 from ..scene import geometry, voxels
 from ..scene.i18n import _
+from ..scene.modality import modalityOf
 from .job import JobError
 
 KEPT = 2
@@ -98,15 +98,6 @@ class VolumeFiles:
             with suppress(OSError):  # Windows keeps what the worker has open; the folder goes with the client
                 self._paths.pop(key).unlink(missing_ok=True)
             self._onForget(key)
-
-
-def modalityOf(volumeNode):
-    """What the volume says of its modality, where it was loaded from DICOM: "ct" or "mr"; else "auto"."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    item = hierarchy.GetItemByDataNode(volumeNode) if hierarchy is not None else 0
-    told = hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else ""
-    told = told or volumeNode.GetAttribute("DICOM.Modality") or ""
-    return {"CT": "ct", "MR": "mr"}.get(told.strip().upper(), "auto")
 
 
 class JobFolder:

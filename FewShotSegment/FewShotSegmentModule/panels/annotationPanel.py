@@ -4,6 +4,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..scene import modality
 from ..scene.commit import WidgetEditor
 from ..scene.segments import reader
 from .facts import factsOf
@@ -14,6 +15,9 @@ DELAY_MILLISECONDS = 250
 """Strokes come faster than this; what they changed is looked at once they pause."""
 
 EDITOR_TAG = "FewShotSegment"
+
+MODALITIES = (modality.AUTO, modality.CT, modality.MR)
+"""In the order of the combo box."""
 
 EDITS = (
     slicer.vtkSegmentation.SourceRepresentationModified,
@@ -39,6 +43,7 @@ class AnnotationPanel(Panel):
         self._timer.connect("timeout()", self._onEditsPaused)
         self._setUpEditor()
         self.ui.newSegmentationButton.connect("clicked()", self.makeSegmentation)
+        self.ui.modalityComboBox.connect("activated(int)", self._onModalityChosen)
         self.ui.volumeSelector.connect("nodeActivated(vtkMRMLNode*)", self._onVolumePicked)
         self.ui.segmentationSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._onSegmentationMade)
         context.annotationChanged.connect(self.update)
@@ -157,6 +162,10 @@ class AnnotationPanel(Panel):
             if node.segmentation is None:
                 self.makeSegmentation()
 
+    def _onModalityChosen(self, index):
+        if self.context.volumeNode is not None:
+            modality.choose(self.context.volumeNode, MODALITIES[index])
+
     @staticmethod
     def _segmentationOf(volume):
         """The first segmentation that was made for the volume."""
@@ -233,6 +242,9 @@ class AnnotationPanel(Panel):
         ui = self.ui
         ui.newSegmentationButton.visible = self.context.segmentationNode is None
         ui.newSegmentationButton.enabled = self.context.volumeNode is not None
+        volume = self.context.volumeNode
+        ui.modalityComboBox.enabled = volume is not None
+        ui.modalityComboBox.currentIndex = MODALITIES.index(modality.chosen(volume)) if volume is not None else 0
         sentence, hints = self._describe()
         self.showText(ui.statusLabel, sentence)
         self.showText(ui.hintsLabel, "\n".join(f"⚠ {hint}" for hint in hints))

@@ -32,6 +32,7 @@ class Panel(VTKObservationMixin):
         self.shortcuts = Shortcuts({})
         self._boundNode = None
         self._boundTag = None
+        self._boundObservers = []
         self.widget = slicer.util.loadUI(context.resourcePath(f"UI/{self.uiName}.ui"))
         (layout if hasattr(layout, "addWidget") else layout.layout()).addWidget(self.widget)
         self.ui = slicer.util.childWidgetVariables(self.widget)
@@ -84,6 +85,7 @@ class Panel(VTKObservationMixin):
         self._boundNode = node
         # connectGui() does the same, but does not say in all versions of Slicer by which tag it is undone
         self._boundTag = node.connectParametersToGui(widgets)
+        self._boundObservers = node.takeTags()
         self.addObserver(node.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameterModified)
 
     def _unbind(self):
@@ -91,7 +93,10 @@ class Panel(VTKObservationMixin):
             return
         self.removeObserver(self._boundNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParameterModified)
         self._boundNode.disconnectGui(self._boundTag)
+        for tag in self._boundObservers:
+            self._boundNode.RemoveObserver(tag)
         self._boundNode = self._boundTag = None
+        self._boundObservers = []
 
     def _onParameterModified(self, caller=None, event=None):
         try:

@@ -198,13 +198,11 @@ class PropagationRunner:
         context = self.context
         context.proposal = proposal
         if self._correcting and self.acceptCorrections:
-            self.accept()
+            if self.accept() and proposal.notes:
+                context.warn(" ".join(proposal.notes))
             return
         self.showPreview()
-        if proposal.notes:
-            context.warn(" ".join(proposal.notes))
-        else:
-            context.say(_("This is a preview: accept or reject it."))
+        context.say(_("This is a preview: accept or reject it."))  # its notes are shown beside these buttons
 
     def showPreview(self):
         """Show the waiting proposal the way that is chosen."""

@@ -9,12 +9,20 @@ from ..setup.download import Download
 from .background import BAR_STEPS
 
 _POLL_MILLISECONDS = 100
+_PLACE = "github.com/Slicer"
 
 
 def _titles():
     return {
-        sampledata.ABDOMEN.name: _("CT of an abdomen (for research and teaching only)"),
+        sampledata.ABDOMEN.name: _("CT of an abdomen"),
         sampledata.HEAD.name: _("MR of a head"),
+    }
+
+
+def _terms():
+    return {
+        sampledata.ABDOMEN.name: _("for research and teaching only"),
+        sampledata.HEAD.name: _("free for any use"),
     }
 
 
@@ -50,8 +58,9 @@ class SampleSection:
         name = self.ui.sampleComboBox.itemData(self.ui.sampleComboBox.currentIndex)
         sample = next(sample for sample in sampledata.SAMPLES if sample.name == name)
         question = _(
-            "{title}: about {size} MB are downloaded from {place}, unless this computer has them already. Go on?"
-        ).format(title=_titles()[sample.name], size=sample.megabytes, place="github.com/Slicer")
+            "{title} ({terms}): about {size} MB are downloaded from {place}, unless this computer has them already. "
+            "Go on?"
+        ).format(title=_titles()[sample.name], terms=_terms()[sample.name], size=sample.megabytes, place=_PLACE)
         if not slicer.util.confirmYesNoDisplay(question, _("FewShotSegment"), parent=self._widget):
             return
         self._sample, self._message = sample, ""

@@ -17,6 +17,7 @@ from ..messages import (
     Transfer,
     Weights,
 )
+from ..wording import with_panel_notes
 
 if TYPE_CHECKING:
     from ..job import Job
@@ -44,4 +45,4 @@ def handle(request: Request, job: Job) -> dict[str, Any]:
         raise ProtocolError(f"There is no work for a request of the kind “{request.kind}”.")
     module, function = _ROOMS[type(request)]
     answer: dict[str, Any] = getattr(import_module(f".{module}", __name__), function)(request, job)
-    return answer
+    return with_panel_notes(answer)

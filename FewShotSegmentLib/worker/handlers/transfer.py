@@ -20,10 +20,13 @@ from ..answers import AnswerFiles, answer_files
 from ..inputs import annotated_volume, geometry_of, read_voxels, terminology_of
 from ..job import Job
 from ..messages import AnnotatedRef, SegmentRef, SegmentResult, Transfer
+from ..tags import confidence_tag, provenance_tag
 from .propagate import modality_entry, provenance
 
 if TYPE_CHECKING:
     from ...transfer import TransferResult
+
+_DECIMALS = 3
 
 
 @dataclass
@@ -69,23 +72,22 @@ def transfer(request: Transfer, job: Job) -> dict[str, Any]:
         cancelled=job.cancelled,
     )
     notes += [note for note in [*carrier.notes, *not_found(results)] if note not in notes]
+    answer = {
+        "structures": [_describe(structure) for structure in structures],
+        "modality": modality_entry(carrier.modality, source),
+        "output": str(output) if output is not None else "",
+        **provenance(engine, notes, start),
+    }
     if output is None:
         with answer_files(job.folder, job.id) as files:
             segments = [_answer(files, s.key, results[s.name]) for s in structures]
             job.check_cancelled()
     else:
         segments = [_answer(None, s.key, results[s.name]) for s in structures]
-        found = _to_write(structures, results)
         with all_or_nothing([output]) as parts:
-            notes += write_segmentation(parts[0], found, volume.geometry)
+            write_segmentation(parts[0], _to_write(request, structures, results, answer), volume.geometry)
             job.check_cancelled()
-    return {
-        "segments": segments,
-        "structures": [_describe(structure) for structure in structures],
-        "modality": modality_entry(carrier.modality, source),
-        "output": str(output) if output is not None else "",
-        **provenance(engine, notes, start),
-    }
+    return {"segments": segments, **answer}
 
 
 def _check_output(request: Transfer) -> Path:
@@ -190,13 +192,30 @@ def _describe(structure: _Structure) -> dict[str, Any]:
     }
 
 
-def _to_write(structures: Sequence[_Structure], results: Mapping[str, TransferResult]) -> list[Found]:
-    """The structures as they are written to a file."""
+def _to_write(
+    request: Transfer,
+    structures: Sequence[_Structure],
+    results: Mapping[str, TransferResult],
+    answer: Mapping[str, Any],
+) -> list[Found]:
+    """The structures as they are written to a file, with what Slicer's side keeps in the segments that it makes."""
     found = []
     identities: set[str] = set()
     for label, structure in enumerate(structures, 1):
         first, result = structure.supports[0], results[structure.name]
         fields = with_own_identity(first.fields, label, identities)
         segment = Segment(structure.name, first.color, label, fields, result.mask, 1)
-        found.append(Found(segment, result.mask, (result.axis, ())))
+        settings = {
+            "kind": "transfer",
+            "method": request.method,
+            "entries": request.entries,
+            "annotatedVolumes": len(request.supports),
+            "overallConfidence": round(float(result.confidence), _DECIMALS),
+            "modality": answer["modality"]["used"],
+            "modalitySource": answer["modality"]["source"],
+        }
+        tags = provenance_tag(answer, result.axis, [anchor.index for anchor in result.anchors], settings)
+        if not Path(request.query_file).is_dir():  # Slicer may have the slices of a DICOM folder in another order
+            tags |= confidence_tag(result.axis, [float(value) for value in result.slice_confidence])
+        found.append(Found(segment, result.mask, (result.axis, ()), tags))
     return found

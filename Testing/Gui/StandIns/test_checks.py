@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 UI = """<ui version="4.0"><class>A</class><widget class="qMRMLWidget" name="A"><layout class="QVBoxLayout">
- <item><widget class="QPushButton" name="usedButton"><property name="text"><string>Used</string></property></widget></item>
+ <item><widget class="QPushButton" name="usedButton">
+  <property name="text"><string>Used</string></property></widget></item>
  <item><widget class="QPushButton" name="idleButton"/></item>
  <item><widget class="QCheckBox" name="boundBox">
   <property name="SlicerParameterName" stdset="0"><string>invert</string></property></widget></item>

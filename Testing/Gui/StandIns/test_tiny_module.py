@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 import textwrap
+
+import pytest
 
 MODULE = """
 from typing import Annotated
@@ -108,7 +109,8 @@ UI = """<?xml version="1.0" encoding="UTF-8"?>
    <item row="5" column="1"><widget class="QLineEdit" name="noteEdit">
      <property name="SlicerParameterName" stdset="0"><string>note</string></property></widget></item>
   </layout></widget></item>
- <item><widget class="QPushButton" name="applyButton"><property name="text"><string>Apply</string></property></widget></item>
+ <item><widget class="QPushButton" name="applyButton">
+  <property name="text"><string>Apply</string></property></widget></item>
 </layout></widget>
 <resources/>
 <connections><connection><sender>Tiny</sender><signal>mrmlSceneChanged(vtkMRMLScene*)</signal>
@@ -247,7 +249,7 @@ def test_leaving_and_opening_the_module(tiny, application):
 def test_reload_makes_a_new_panel_and_cleans_up_the_old(tiny, application):
     import slicer
 
-    application.wait_until(lambda: tiny.ui.applyButton.isVisible())
+    application.wait_until(tiny.ui.applyButton.isVisible)
     tiny.onReload()
     slicer.app.processEvents()
     renewed = slicer.modules.TinyWidget

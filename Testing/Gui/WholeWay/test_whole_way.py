@@ -1,4 +1,4 @@
-"""The way of a user, through the real panel with the real engine: annotate, propagate, accept, undo, correct, save, reload.
+"""The way of a user through the real panel with the real engine: annotate, propagate, accept, undo, correct, save.
 
 On the abdominal CT of ../shared where it is, else on the phantom. Slicer's windows are stood in for: this is no run in
 desktop Slicer.
@@ -19,7 +19,7 @@ SECONDS = 300  # for one run of the engine on a busy machine
 
 
 def real_case() -> tuple[np.ndarray, np.ndarray, tuple[float, float, float]] | None:
-    """Voxels, liver and spacing (x, y, z) of a CT, or None."""
+    """Voxels, spleen and spacing (x, y, z) of a CT, or None."""
     image = SHARED / "data/demo/abdomen_ct_image.nii.gz"
     if not image.is_file():
         return None
@@ -27,16 +27,21 @@ def real_case() -> tuple[np.ndarray, np.ndarray, tuple[float, float, float]] | N
 
     volume = sitk.ReadImage(str(image))
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(image).replace("_image", "_labels")))
-    return sitk.GetArrayFromImage(volume), labels == 5, volume.GetSpacing()
+    return sitk.GetArrayFromImage(volume), labels == 1, volume.GetSpacing()
+
+
+def phantom():
+    """A small generated abdomen."""
+    from FewShotSegmentLib.phantom import make_phantom
+
+    return make_phantom((40, 128, 128))
 
 
 def phantom_case() -> tuple[np.ndarray, np.ndarray, tuple[float, float, float]]:
-    from FewShotSegmentLib.phantom import make_phantom
-
-    phantom = make_phantom()
-    z, y, x = phantom.spacing
-    liver = next(value for value, name in phantom.names.items() if name.lower() == "liver")
-    return phantom.image, phantom.labels == liver, (x, y, z)
+    made = phantom()
+    z, y, x = made.spacing
+    liver = next(value for value, name in made.names.items() if name == "liver")
+    return made.image, made.labels == liver, (x, y, z)
 
 
 @pytest.fixture(scope="module", params=["real CT", "phantom"])

@@ -1,6 +1,6 @@
 """Slicer's Qt half on PySide6: modules qt and ctk, slicer.app, slicer.modules and the widgets slicer.qMRML*, slicer.q*.
 
-slicer-core brings Slicer's C++ classes and slicer.util without Qt; here is what a scripted module's panel needs besides.
+slicer-core brings Slicer's C++ classes and slicer.util without Qt; here is what a scripted module's panel needs, too.
 Two things hold throughout: what Slicer's own class does not have is an error here, so that a misspelt property cannot
 pass a test; and nothing opens a window or waits for a user. Names are those of Slicer and Qt.
 """

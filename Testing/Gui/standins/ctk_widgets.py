@@ -36,7 +36,7 @@ class ctkPathLineEdit(QtWidgets.QWidget):
         layout.addWidget(self._line, 1)
         layout.addWidget(self._button)
         self._line.textChanged.connect(self.currentPathChanged)
-        self._button.clicked.connect(lambda: self.browse())
+        self._button.clicked.connect(self.browse)
 
     currentPath = Property(str, lambda self: self._line.text, lambda self, path: self._line.setText(path))
 
@@ -63,7 +63,7 @@ class ctkDirectoryButton(QtWidgets.QPushButton):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._folder = ""
-        self.clicked.connect(lambda: self.browse())
+        self.clicked.connect(self.browse)
 
     def _set(self, folder: str) -> None:
         changed, self._folder = folder != self._folder, folder

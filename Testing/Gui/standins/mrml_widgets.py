@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import slicer
 from PySide6 import QtWidgets
 from PySide6.QtCore import Signal
@@ -28,7 +30,7 @@ class HasScene:
 
 class qMRMLWidget(HasScene, QtWidgets.QWidget):
     mrmlSceneChanged = Signal(object)
-    SIGNATURES = SCENE
+    SIGNATURES: ClassVar = SCENE
 
 
 class qSlicerWidget(qMRMLWidget):

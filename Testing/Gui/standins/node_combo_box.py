@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import slicer
 from PySide6 import QtWidgets
 from PySide6.QtCore import Property, Signal
@@ -26,7 +28,7 @@ class qMRMLNodeComboBox(HasScene, QtWidgets.QWidget):
     nodeAddedByUser = Signal(object)
     nodeAddedByUserAction = Signal(object)
     nodeAboutToBeRemoved = Signal(object)
-    SIGNATURES = {
+    SIGNATURES: ClassVar = {
         **SCENE,
         "currentNodeChanged(vtkMRMLNode*)": None,
         "currentNodeChanged(bool)": _valid,

@@ -1,6 +1,6 @@
 """PySide6's QObjects made to behave as PythonQt shows them in Slicer.
 
-Properties are attributes, ``connect`` and ``disconnect`` take signatures as strings, ``name`` is the object's name, and an
+Properties are attributes, ``connect`` and ``disconnect`` take signatures as strings, ``name`` is the object's name. An
 attribute that the C++ class does not have can be neither read nor set.
 """
 
@@ -32,6 +32,14 @@ _loading: list[bool] = []
 _reading: set[tuple[int, str]] = set()
 
 
+_RECEIVERS = (
+    lambda deliver: lambda: deliver(),  # noqa: PLW0108
+    lambda deliver: lambda a: deliver(a),  # noqa: PLW0108
+    lambda deliver: lambda a, b: deliver(a, b),  # noqa: PLW0108
+    lambda deliver: lambda a, b, c: deliver(a, b, c),  # noqa: PLW0108
+)
+
+
 class Connection:
     """One callable on one signal; PythonQt passes as many arguments as the callable takes."""
 
@@ -43,12 +51,7 @@ class Connection:
         sent = len(inside.split(",")) if inside else 0
         self.count = min(sent, positional_arguments(slot))
         # PySide6 sends what the receiver says it takes; of one that takes any number it thinks that it takes none
-        self.receiver = (
-            lambda: self.deliver(),
-            lambda a: self.deliver(a),
-            lambda a, b: self.deliver(a, b),
-            lambda a, b, c: self.deliver(a, b, c),
-        )[sent]
+        self.receiver = _RECEIVERS[sent](self.deliver)
 
     def deliver(self, *values) -> None:
         if self.convert is not None:
@@ -266,7 +269,7 @@ def _all_types(kind: type) -> Iterator[type]:
 
 
 def _keep_constants() -> None:
-    """PySide6 6.12 gives back more references to None, True and False than it took; from Python 3.12 on none are counted."""
+    """PySide6 6.12 gives back more references to None, True and False than it took; Python 3.12 does not count them."""
     if sys.version_info < (3, 12) and sys.implementation.name == "cpython":
         for constant in (None, True, False):
             ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40

@@ -1,4 +1,4 @@
-"""The module ``qt``: all of QtCore, QtGui, QtWidgets, QtUiTools and QtNetwork's classes in one namespace, as PythonQt's."""
+"""The module ``qt``: the classes of QtCore, QtGui, QtWidgets and QtUiTools in one namespace, as PythonQt's."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ Undo, masking and overwriting are Slicer's. Effects are in segment_effects; noth
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import slicer
 from PySide6 import QtWidgets
 from PySide6.QtCore import Property, Signal
@@ -22,7 +24,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     sourceVolumeNodeChanged = Signal(object)
     masterVolumeNodeChanged = Signal(object)
     currentSegmentIDChanged = Signal(str)
-    SIGNATURES = {
+    SIGNATURES: ClassVar = {
         **SCENE,
         "segmentationNodeChanged(vtkMRMLSegmentationNode*)": None,
         "sourceVolumeNodeChanged(vtkMRMLVolumeNode*)": None,

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import slicer
 from PySide6 import QtCore, QtWidgets
@@ -21,7 +22,7 @@ class qSlicerSegmentEditorAbstractEffect(QtCore.QObject):
     """What Slicer's effects offer to scripts; ``name`` is set once."""
 
     ModificationModeSet, ModificationModeAdd, ModificationModeRemove, ModificationModeRemoveAll = range(4)
-    SIGNATURES: dict = {}
+    SIGNATURES: ClassVar = {}
 
     title = kept(str, "title", "")
     perSegment = kept(bool, "perSegment", True)

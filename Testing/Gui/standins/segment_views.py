@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import Property, Signal
@@ -143,7 +145,7 @@ class qMRMLSegmentSelectorWidget(FollowsSegmentation, qMRMLWidget):
 
     currentNodeChanged = Signal(object)
     currentSegmentChanged = Signal(str)
-    SIGNATURES = {**SCENE, "currentNodeChanged(vtkMRMLNode*)": None}
+    SIGNATURES: ClassVar = {**SCENE, "currentNodeChanged(vtkMRMLNode*)": None}
 
     noneEnabled = kept(bool, "noneEnabled", False, "_options")
     segmentationNodeSelectorVisible = kept(bool, "segmentationNodeSelectorVisible", True, "_options")

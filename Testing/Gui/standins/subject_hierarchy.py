@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import ClassVar
 
 import slicer
 import vtk
@@ -113,7 +114,7 @@ class qMRMLSubjectHierarchyComboBox(_Items, QtWidgets.QComboBox):
     mrmlSceneChanged = Signal(object)
     currentItemChanged = Signal(int)
     currentItemModified = Signal(int)
-    SIGNATURES = {**SCENE, "currentItemChanged(vtkIdType)": None, "currentItemModified(vtkIdType)": None}
+    SIGNATURES: ClassVar = {**SCENE, "currentItemChanged(vtkIdType)": None, "currentItemModified(vtkIdType)": None}
 
     noneEnabled = kept(bool, "noneEnabled", False, "_refresh")
     noneDisplay = kept(str, "noneDisplay", "None", "_refresh")
@@ -127,7 +128,7 @@ class qMRMLSubjectHierarchyComboBox(_Items, QtWidgets.QComboBox):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._current = INVALID
-        self.currentIndexChanged.connect(lambda index: self._picked(index))
+        self.currentIndexChanged.connect(self._picked)
 
     def currentItem(self) -> int:
         return self._current
@@ -167,7 +168,11 @@ class qMRMLSubjectHierarchyComboBox(_Items, QtWidgets.QComboBox):
 class qMRMLSubjectHierarchyTreeView(_Items, QtWidgets.QTreeWidget):
     mrmlSceneChanged = Signal(object)
     currentItemsChanged = Signal(list)
-    SIGNATURES = {**SCENE, "currentItemChanged(vtkIdType)": None, "currentItemsChanged(QList<vtkIdType>)": None}
+    SIGNATURES: ClassVar = {
+        **SCENE,
+        "currentItemChanged(vtkIdType)": None,
+        "currentItemsChanged(QList<vtkIdType>)": None,
+    }
 
     nodeTypes = Property("QStringList", lambda self: self.__dict__.get("_types", []), _Items.setNodeTypes)
     multiSelection = kept(bool, "multiSelection", False)

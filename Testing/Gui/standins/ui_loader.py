@@ -1,4 +1,4 @@
-"""QUiLoader that makes Slicer's widgets, does the connections of the .ui file, and refuses what Slicer would not know."""
+"""QUiLoader that makes Slicer's widgets and the connections of the .ui file, and refuses what Slicer would not know."""
 
 from __future__ import annotations
 

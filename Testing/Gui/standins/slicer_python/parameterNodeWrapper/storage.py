@@ -154,7 +154,7 @@ class _Tuple:
     def write(self, node, name, value):
         if len(value) != len(self._parts):
             raise ValueError(f"{value!r} has not {len(self._parts)} values")
-        for index, (part, one) in enumerate(zip(self._parts, value)):
+        for index, (part, one) in enumerate(zip(self._parts, value, strict=True)):
             part.write(node, f"{name}_{index}", one)
 
     def read(self, node, name):

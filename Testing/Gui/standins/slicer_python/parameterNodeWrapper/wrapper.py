@@ -98,12 +98,16 @@ class _Wrapper:
     # --- widgets ---
 
     def connectGui(self, gui):
-        """Connect each widget that has the property SlicerParameterName; returns a tag for disconnectGui."""
+        """Connect each widget that has the property SlicerParameterName.
+
+        As in Slicer (5.13) nothing is returned, so that this cannot be undone: connectParametersToGui can.
+        """
         widgets = vars(gui).values() if not hasattr(gui, "isWidgetType") else slicer.util.findChildren(gui)
         named = [(widget.property(SlicerParameterNamePropertyName), widget) for widget in widgets]
-        return self.connectParametersToGui({name: widget for name, widget in named if name})
+        self.connectParametersToGui({name: widget for name, widget in named if name})
 
     def connectParametersToGui(self, mapping):
+        """Connect widgets by the names of parameters; returns a tag for disconnectGui."""
         connectors = {name: connectorFor(widget, self.dataType(name)) for name, widget in mapping.items()}
         tag, self._nextTag = self._nextTag, self._nextTag + 1
         self._guis[tag] = connectors
