@@ -6,8 +6,9 @@
     result = engine.propagate(volume, {45: mask}, spacing=(5.0, 0.8, 0.8), modality="ct")
 
 Rooms, in the order in which data flows through them: `images` (read, geometry, write), `preprocessing` (normalise),
-`networks` (encode, match, decode), `propagation` (remember and carry), `weights`; `engine` puts them together and `cli`
-is a thin shell around it. Nothing here imports Slicer or Qt.
+`networks` (encode, match, decode), `propagation` (remember and carry), `weights`; `engine` puts them together,
+`session` keeps what a volume's corrections need, `worker` is all of it as a resident process, and `cli` is a thin
+shell. Nothing here imports Slicer or Qt.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .engine import Engine
     from .propagation import Result
+    from .session import VolumeSession
 
 __all__ = [
     "Cancelled",
@@ -32,6 +34,7 @@ __all__ = [
     "OutputError",
     "Result",
     "Settings",
+    "VolumeSession",
     "WeightsError",
     "__version__",
 ]
@@ -47,4 +50,8 @@ def __getattr__(name: str) -> Any:
         from .propagation import Result  # noqa: PLC0415
 
         return Result
+    if name == "VolumeSession":
+        from .session import VolumeSession  # noqa: PLC0415
+
+        return VolumeSession
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

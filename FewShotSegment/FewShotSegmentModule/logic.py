@@ -13,6 +13,7 @@ from .jobs.supports import LibraryJob
 from .jobs.transfer import TransferJob
 from .scene import anchors
 from .scene.i18n import _
+from .scene.segments import segmentIdsOf
 
 MOST_ERRORS = 10
 
@@ -119,7 +120,7 @@ class FewShotSegmentLogic:
         Raises:
             scene.errors.SceneError: a segment is empty.
         """
-        for segmentId in segmentIds or list(segmentationNode.GetSegmentation().GetSegmentIDs()):
+        for segmentId in segmentIds or segmentIdsOf(segmentationNode):
             anchors.adopt(segmentationNode, segmentId, volumeNode)
 
     def transfer(

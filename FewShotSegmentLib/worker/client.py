@@ -192,8 +192,8 @@ class WorkerClient:
         while self._waiting:
             self._settle(self._waiting.popleft(), CANCELLED)
         running, self._running = self._running, None
-        if self._transport is not None:
-            transport = self._transport
+        transport = self._transport
+        if transport is not None:
             self._guard(transport.close_input)
             for _ in range(round(self.limits.close_seconds / _STEP_SECONDS)):
                 self._guard(transport.poll)
@@ -231,13 +231,16 @@ class WorkerClient:
             # what comes from a worker that was given up is no longer listened to
             return lambda what: deliver(what) if self._transport is transport else None
 
-        command = [*self._command, "--folder", str(self.folder)]
+        listeners = (mine(hear) for hear in (self._on_output, self._on_log, self._on_finished))
+        # what goes wrong is told by `tick`: nobody expects a callback from within `submit`
         try:
-            transport.start(
-                command, self._environment, mine(self._on_output), mine(self._on_log), mine(self._on_finished)
-            )
+            command = [*self._command, "--folder", str(self.folder)]
         except OSError as error:
-            # told by `tick`: nobody expects a callback from within `submit`
+            self._early_failure = Failure(sentences.no_folder(error), str(error), "not started")
+            return
+        try:
+            transport.start(command, self._environment, *listeners)
+        except OSError as error:
             self._early_failure = Failure(sentences.not_started(command[0], error), str(error), "not started")
 
     def _send_running(self) -> None:
@@ -247,9 +250,8 @@ class WorkerClient:
         self._send(self._running.request)
 
     def _send(self, message: Request) -> None:
-        if self._transport is not None:
-            line = to_line(message)
-            transport = self._transport
+        transport, line = self._transport, to_line(message)
+        if transport is not None:
             self._guard(lambda: transport.write(line))
 
     def _end_running(self, state: str, answer: dict[str, Any] | None = None, failure: Failure | None = None) -> None:
@@ -321,8 +323,7 @@ class WorkerClient:
         self.worker_info = event
         if event.protocol != PROTOCOL:
             self._kill()
-            failure = Failure(sentences.other_version(event), repr(event), "not started")
-            self._end_running(FAILED, failure=failure)
+            self._end_running(FAILED, failure=Failure(sentences.other_version(event), repr(event), "not started"))
         elif self._running is not None:
             self._send_running()
 
@@ -331,16 +332,15 @@ class WorkerClient:
         self._log_lines.feed(data)
 
     def _on_finished(self, code: int | None) -> None:
-        ready = self.worker_info
+        ready, ticket = self.worker_info, self._running
         self._bury(None if code == 0 else ready)
-        ticket = self._running
         if ticket is None:
             return
         if ticket.cancelling:
             self._end_running(CANCELLED)
         elif ready is None:
-            sentence = sentences.not_started(self._command[0], None, code)
-            self._end_running(FAILED, failure=Failure(sentence, self.last_log, "not started"))
+            told = sentences.not_started(self._command[0], None, code)
+            self._end_running(FAILED, failure=Failure(told, self.last_log, "not started"))
         else:
             self._end_running(FAILED, failure=Failure(sentences.crashed(code), self.last_log, "crashed"))
 
@@ -359,9 +359,8 @@ class WorkerClient:
         loading = ticket.progress is not None and ticket.progress.phase == LOADING
         overdue = self._watched.find_overdue(now, self.worker_info is not None, loading)
         if overdue is not None:
-            detail = self.last_log
             self._kill()
-            self._end_running(FAILED, failure=Failure(overdue, detail, "hung"))
+            self._end_running(FAILED, failure=Failure(overdue, self.last_log, "hung"))
 
     def _kill(self) -> None:
         """End the worker, and the process that computes where another one was started."""

@@ -15,6 +15,11 @@ def not_started(program: str, error: OSError | None, code: int | None = None) ->
     return f"The engine ended while it was starting{how}; install FewShotSegment again, or copy the diagnostics."
 
 
+def no_folder(error: OSError) -> str:
+    """There can be no folder for voxels."""
+    return f"No temporary folder can be made: {error.strerror or error}; free some space on the disk and try again."
+
+
 def other_version(ready: Ready) -> str:
     """Client and worker are of different versions."""
     return (

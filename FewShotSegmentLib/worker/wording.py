@@ -21,8 +21,6 @@ _WORDS = (
     ("; try a lower --learning-rate.", "; correct more slices and try again."),
     ("; leave out --axis.", "; draw it on one kind of slices only."),
     ("; keep one, or choose with --axis.", "; erase one of them."),
-    (" or bound it with --slices.", ", or say where it starts and ends."),
-    ("; use “fewshotsegment propagate”, which keeps", "; use Propagate, which keeps"),
 )
 """(what the engine says, what a panel says instead)."""
 

@@ -1,5 +1,6 @@
 """Reading and writing annotations and results: names, colours, tags, order, geometry and voxels survive."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,21 @@ def test_overlapping_segments_keep_all_their_voxels_in_a_seg_nrrd(tmp_path, over
     read = read_annotation(tmp_path / "o.seg.nrrd")
     for item, segment in zip(items, read.segments, strict=True):
         np.testing.assert_array_equal(segment.mask, item.mask)
+
+
+def test_tags_of_an_earlier_result_are_not_carried_over(tmp_path, overlapping):
+    annotation, items = overlapping
+    carried = "TerminologyEntry:a~b|FewShotSegment.Anchors:{}|Mine:1:2|"
+
+    def tagged(item, tags, **own):
+        return replace(item, segment=replace(item.segment, fields={"Tags": tags}), tags=own)
+
+    first = tagged(items[0], carried, **{"FewShotSegment.New": "{}"})
+    second = tagged(items[1], "FewShotSegment.Anchors:{}|")
+    write_segmentation(tmp_path / "o.seg.nrrd", [first, second], annotation.geometry)
+    one, other = read_annotation(tmp_path / "o.seg.nrrd").segments
+    assert one.fields["Tags"] == "TerminologyEntry:a~b|Mine:1:2|FewShotSegment.New:{}|"
+    assert "Tags" not in other.fields
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd", ".mha"])

@@ -168,6 +168,10 @@ def unload_module(widget) -> None:
     module.widget = None
     delattr(slicer.modules, name + "Widget")
     slicer.app.processEvents()
+    # a scene that is closed keeps it, and what still observes it is of a panel that is gone
+    for node in slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode"):
+        if node.GetSingletonTag() == name:
+            slicer.mrmlScene.RemoveNode(node)
 
 
 def select_module(name: str) -> None:

@@ -24,8 +24,7 @@ def lookOf(segmentationNode, segmentId):
 
 def nonEmptySegments(segmentationNode):
     """IDs of the segments that something is drawn in."""
-    content = segmentationNode.GetSegmentation()
-    ids = [content.GetNthSegmentID(index) for index in range(content.GetNumberOfSegments())]
+    ids = segments.segmentIdsOf(segmentationNode)
     return [segmentId for segmentId in ids if segments.reader.isDrawn(segmentationNode, segmentId)]
 
 
@@ -35,8 +34,10 @@ def chosenSegments(segmentationNode, segmentIds=None):
     Raises:
         SceneError: there are none.
     """
-    if segmentationNode is None or segmentationNode.GetScene() is None:
+    if segmentationNode is None:
         raise SceneError(_("No segmentation is chosen: choose one, or create a new one."))
+    if segmentationNode.GetScene() is None:
+        raise SceneError(_("The segmentation is not in the scene any more: choose another one."))
     chosen = list(segmentIds) if segmentIds is not None else nonEmptySegments(segmentationNode)
     if not chosen and segmentIds is None and segmentationNode.GetSegmentation().GetNumberOfSegments():
         name = segmentationNode.GetName()
@@ -92,6 +93,8 @@ def annotatedRefSteps(files, folder, volumeNode, segmentationNode, segmentIds=No
     """
     from FewShotSegmentLib.worker.messages import AnnotatedRef, SegmentRef
 
+    if volumeNode is None or volumeNode.GetScene() is None:
+        raise SceneError(_("The annotated volume is not in the scene any more: choose another one."))
     groups = {True: [], False: []}
     for segmentId in chosenSegments(segmentationNode, segmentIds):
         whole = segmentId in complete

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import tempfile
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -59,14 +60,15 @@ class VolumeFiles:
         from FewShotSegmentLib.worker.messages import VolumeRef
 
         key = voxels.volumeKey(volumeNode)
-        if key not in self._paths:
-            folder = self._folder() / "volumes"
+        if key not in self._paths or not self._paths[key].is_file():  # systems tidy up temporary folders
+            with plainWriteErrors(tempfile.gettempdir()):
+                folder = self._folder() / "volumes"
             # of its own, since two jobs may write the same volume at the same time
             path = folder / f"{next(self._numbers)}-{key}.npy"
             with plainWriteErrors(folder):
                 folder.mkdir(exist_ok=True)
                 yield from voxels.writeVolumeSteps(volumeNode, path)
-            if key in self._paths:
+            if key in self._paths and self._paths[key].is_file():
                 path.unlink(missing_ok=True)
             else:
                 self._paths[key] = path
@@ -114,8 +116,8 @@ class JobFolder:
     def path(self):
         """Of it."""
         if self._path is None:
-            path = self._client.folder / "jobs" / str(next(self._numbers))
-            with plainWriteErrors(path.parent):
+            with plainWriteErrors(tempfile.gettempdir()):
+                path = self._client.folder / "jobs" / str(next(self._numbers))
                 path.mkdir(parents=True)
             self._path = path
         return self._path

@@ -3,6 +3,7 @@
 import slicer
 
 from ..scene.i18n import _
+from ..scene.segments import segmentIdsOf
 from .annotated import annotatedRefSteps, chosenSegments
 from .files import JobFolder
 from .job import Job, JobError
@@ -18,8 +19,7 @@ def isCompleted(segmentationNode, segmentId):
 
 def completedSegments(segmentationNode):
     """IDs of the segments whose status is completed."""
-    content = segmentationNode.GetSegmentation()
-    ids = [content.GetNthSegmentID(index) for index in range(content.GetNumberOfSegments())]
+    ids = segmentIdsOf(segmentationNode)
     return [segmentId for segmentId in ids if isCompleted(segmentationNode, segmentId)]
 
 

@@ -154,9 +154,7 @@ class Job:
         except JobCancelled as stop:
             end = (CANCELLED, {"sentence": str(stop)})
         except Exception:
-            logging.exception("FewShotSegment: a job failed")
-            sentence = _("Something went wrong in FewShotSegment itself; please report it with Copy diagnostics.")
-            end = (FAILED, {"sentence": sentence, "detail": traceback.format_exc()})
+            end = (FAILED, _ourMistake())
         finally:
             self._stepping = False
         if end is None and self._stopSentence is not None:
@@ -172,9 +170,17 @@ class Job:
     def _submit(self, request):
         self._setState(RUNNING)
         turn = self._turn
-        ticket = self._host.submit(
-            request, onProgress=self._onProgress, onDone=self._onDone, onFailed=self._onFailed, onCancelled=self._onStop
-        )
+        try:
+            ticket = self._host.submit(
+                request,
+                onProgress=self._onProgress,
+                onDone=self._onDone,
+                onFailed=self._onFailed,
+                onCancelled=self._onStop,
+            )
+        except Exception:  # the request holds what cannot be said: the job must not wait for an answer
+            self._settle(FAILED, **_ourMistake())
+            return
         if self._turn != turn:  # settled within submit(); what comes after it may have run already
             return
         self._ticket = ticket
@@ -229,6 +235,13 @@ class Job:
     def _setState(self, state):
         self.state = state
         self.changed.emit()
+
+
+def _ourMistake():
+    """What is said of the exception that is handled now."""
+    logging.exception("FewShotSegment: a job failed")
+    sentence = _("Something went wrong in FewShotSegment itself; please report it with Copy diagnostics.")
+    return {"sentence": sentence, "detail": traceback.format_exc()}
 
 
 class RequestJob(Job):

@@ -72,7 +72,8 @@ class PropagationJob(Job):
             )
         results = {}
         for entry in answer["segments"]:
-            results[entry["key"]] = self._proposed(entry, runs[entry["key"]], stamps[entry["key"]])
+            key = entry["key"]
+            results[key] = yield from self._proposedSteps(entry, runs[key], stamps[key])
             yield
         info = runInfo(answer)
         info["settings"] = {ref.key: self._settings(ref, info) for ref in refs}
@@ -135,12 +136,13 @@ class PropagationJob(Job):
         given = self._ranges.get(segmentId) if isinstance(self._ranges, dict) else self._ranges
         return None if given is None else [int(given[0]), int(given[1])]
 
-    def _proposed(self, entry, run, stamp):
+    def _proposedSteps(self, entry, run, stamp):
         from FewShotSegmentLib.worker.messages import SegmentResult
 
         result = SegmentResult(**entry)
         loaded = np.load(result.file, mmap_mode="r", allow_pickle=False)
-        composed = compose.composeMask(stamp.mask, result, geometry.volumeShape(self._volumeNode), voxels=loaded)
+        shape = geometry.volumeShape(self._volumeNode)
+        composed = yield from compose.composeMaskSteps(stamp.mask, result, shape, voxels=loaded)
         return ProposedSegment(
             mask=composed.voxels,
             origin=composed.origin,

@@ -9,7 +9,7 @@ from ..scene import anchors, commit, confidence, provenance, tags, voxels
 from ..scene.errors import SceneError
 from ..scene.i18n import _
 from ..scene.preview import Preview
-from ..scene.segments import Mask, reader, segmentOf
+from ..scene.segments import Mask, reader, segmentIdsOf, segmentOf
 from .job import JobError
 
 
@@ -167,7 +167,8 @@ class Proposal:
             editor = own = commit.LogicEditor(segmentationNode, volumeNode)
         masks = {segmentId: (result.mask, result.origin) for segmentId, result in self.results.items()}
         try:
-            commit.accept(editor, segmentationNode, masks, volumeNode)
+            with anchors.noEdit(segmentationNode, self._overwritable(editor), volumeNode):
+                commit.accept(editor, segmentationNode, masks, volumeNode)
         except SceneError as error:
             raise JobError(str(error)) from error
         finally:
@@ -176,6 +177,13 @@ class Proposal:
         for segmentId, result in self.results.items():
             self._describe(segmentationNode, segmentId, volumeNode, result)
         self._end()
+
+    def _overwritable(self, editor):
+        """Other segments that the editor's rules may let the result overwrite."""
+        node = editor.editorNode
+        if node is None or node.GetOverwriteMode() == node.OverwriteNone:
+            return []
+        return [segmentId for segmentId in segmentIdsOf(self._segmentationNode) if segmentId not in self.results]
 
     def discard(self):
         """Let it go; nothing is written."""

@@ -1,5 +1,7 @@
 """The worker's process by Qt: what it writes arrives through Slicer's event loop, without threads."""
 
+import os
+
 import qt
 
 POLL_MILLISECONDS = 1
@@ -75,7 +77,9 @@ class QProcessTransport:
     def _finished(self, exitCode, exitStatus):
         self._readOutput()
         self._readLog()
-        self._end(exitCode if exitStatus == qt.QProcess.NormalExit else -1)
+        if exitStatus != qt.QProcess.NormalExit and os.name != "nt":
+            exitCode = -exitCode  # Qt gives the signal's number; Python's way to say so is below zero
+        self._end(exitCode)
 
     def _failed(self, error):
         # the other errors come with finished() or pass

@@ -201,7 +201,7 @@ class Queue:
         if item.kind == FILE:
             volumeNode = item.loadedNode
             if _isGone(volumeNode):
-                volumeNode = item.loadedNode = slicer.util.loadVolume(item.source)
+                volumeNode = item.loadedNode = slicer.util.loadVolume(volumes.fileToLoad(item.source))
             if _isGone(item.resultNode) and item.resultFile:
                 item.resultNode = slicer.util.loadSegmentation(item.resultFile)
         if not _isGone(item.resultNode):

@@ -3,7 +3,7 @@
 import numpy as np
 import slicer
 
-from ..scene import anchors, confidence, provenance, segments, voxels
+from ..scene import anchors, confidence, geometry, provenance, segments, voxels
 from ..scene.i18n import _
 from .annotated import TERMINOLOGY_TAG, annotatedRefSteps
 from .files import JobFolder
@@ -123,29 +123,32 @@ class TransferJob(Job):
     def _resultSteps(self, answer, found):
         """A segmentation node of what was found; it appears in the scene when it is complete."""
         volumeNode = self._volumeNode
+        # the result will lie under the volume's transform; until it is in the scene it lies under none
+        grid = geometry.withoutTransform(volumeNode)
         node = slicer.vtkMRMLSegmentationNode()
         names = ", ".join(self.found)
         name = _("{volume} – {names}").format(volume=volumeNode.GetName(), names=names)
         node.SetName(slicer.mrmlScene.GenerateUniqueName(name))
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node.SetReferenceImageGeometryParameterFromVolumeNode(grid)
         added = []
         for segment in found:
             mask = np.load(segment["file"], allow_pickle=False)
             yield
-            labelmap = segments.labelmapFromMask(mask, tuple(segment["origin"]), volumeNode, node)
+            labelmap = segments.labelmapFromMask(mask, tuple(segment["origin"]), grid, node)
             yield
             added.append((segment, self._addSegment(node, segment, labelmap)))
             yield
         for segment, segmentId in added:
-            self._describe(node, segmentId, segment, answer)
+            self._describe(node, segmentId, grid, segment, answer)
             yield
         return self._place(node)
 
     def _place(self, node):
         """Put the result into the scene, beside its volume; returns what the job made."""
         slicer.mrmlScene.AddNode(node)
-        node.SetReferenceImageGeometryParameterFromVolumeNode(self._volumeNode)
         node.SetAndObserveTransformNodeID(self._volumeNode.GetTransformNodeID())
+        # after the transform: Slicer brings the volume's grid under the segmentation's
+        node.SetReferenceImageGeometryParameterFromVolumeNode(self._volumeNode)
         node.CreateDefaultDisplayNodes()
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
         item, sibling = hierarchy.GetItemByDataNode(node), hierarchy.GetItemByDataNode(self._volumeNode)
@@ -162,10 +165,10 @@ class TransferJob(Job):
         logic.SetBinaryLabelmapToSegment(labelmap, node, segmentId, logic.MODE_REPLACE)
         return segmentId
 
-    def _describe(self, node, segmentId, segment, answer):
+    def _describe(self, node, segmentId, grid, segment, answer):
         """What is known of it: how sure, where from; edits of it are corrections."""
         confidence.write(node, segmentId, segment["axis"], segment["confidence"])
-        anchors.adopt(node, segmentId, self._volumeNode, segment["axis"])
+        anchors.adopt(node, segmentId, grid, segment["axis"])
         markInProgress(segments.segmentOf(node, segmentId))
         info = runInfo(answer)
         provenance.record(

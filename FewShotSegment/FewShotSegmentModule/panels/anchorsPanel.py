@@ -159,7 +159,9 @@ class AnchorsPanel(Panel):
     def _emptySentence(self, known):
         if known.problem:
             return known.problem
-        if known.accepted:
+        if known.accepted and known.occupied and not known.table.adopted:
+            return _("No anchors: a slice that you draw becomes one.")
+        if known.accepted and known.occupied:
             return _("No anchors: the segment is taken as complete. A slice that you mend becomes one.")
         return known.annotation.problem or _("No anchors yet.")
 

@@ -4,10 +4,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..effect import register
 from ..scene import modality
 from ..scene.commit import WidgetEditor
 from ..scene.segments import reader
-from .facts import factsOf
+from .facts import EDITS, factsOf
 from .panel import Panel
 
 UNDO_STATES = 20
@@ -19,12 +20,7 @@ EDITOR_TAG = "FewShotSegment"
 MODALITIES = (modality.AUTO, modality.CT, modality.MR)
 """In the order of the combo box."""
 
-EDITS = (
-    slicer.vtkSegmentation.SourceRepresentationModified,
-    slicer.vtkSegmentation.SegmentAdded,
-    slicer.vtkSegmentation.SegmentRemoved,
-    slicer.vtkSegmentation.SegmentModified,
-)
+SHOWN = slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent
 
 
 class AnnotationPanel(Panel):
@@ -58,6 +54,10 @@ class AnnotationPanel(Panel):
         editor.setSwitchToSegmentationsButtonVisible(False)
         editor.setUndoEnabled(True)
         editor.setMaximumNumberOfUndoStates(UNDO_STATES)
+        # the effect does what the next section does: here it would be a second Propagate, with a preview of its own
+        names = dict.fromkeys([*editor.effectNameOrder(), *editor.availableEffectNames()])
+        editor.setEffectNameOrder([name for name in names if name != register.NAME])
+        editor.unorderedEffectsVisible = False
         editor.connect("currentSegmentIDChanged(QString)", self._onSegmentSelected)
         self.context.editorWidget = editor
         self.context.editor = WidgetEditor(editor)
@@ -222,15 +222,20 @@ class AnnotationPanel(Panel):
     def _observe(self, segmentation):
         if segmentation is self._observed:
             return
-        for event in EDITS:
+        for event, told in [*((event, self._onEdited) for event in EDITS), (SHOWN, self._onShown)]:
             if self._observed is not None:
-                self.removeObserver(self._observed, event, self._onEdited)
+                self.removeObserver(self._observed, event, told)
             if segmentation is not None:
-                self.addObserver(segmentation, event, self._onEdited)
+                self.addObserver(segmentation, event, told)
         self._observed = segmentation
 
     def _onEdited(self, caller=None, event=None):
         self._timer.start()
+
+    def _onShown(self, caller=None, event=None):
+        parameters = self.context.parameterNode
+        if parameters is not None and parameters.allVisible:  # other segments may be meant now
+            self._timer.start()
 
     def _onEditsPaused(self):
         self.context.annotationChanged.emit()

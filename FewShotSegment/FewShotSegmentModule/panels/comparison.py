@@ -2,18 +2,31 @@
 
 import logging
 
+import slicer
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
 
 from ..scene import reference
 from ..scene.errors import SceneError
+from .facts import EDITS
 
 
-class Comparing:
+def _version(segmentationNode, segmentId):
+    """Changes with the voxels of a segment."""
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId) if segmentationNode and segmentId else None
+    name = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    labelmap = segment.GetRepresentation(name) if segment is not None else None
+    return labelmap.GetMTime() if labelmap is not None else None
+
+
+class Comparing(VTKObservationMixin):
     """The part of the review that compares; its widgets are the review's."""
 
     def __init__(self, context, ui):
+        VTKObservationMixin.__init__(self)
         self.context = context
         self.ui = ui
+        self._followed = None
         self._steps = None
         self._shownFor = None
         ui.compareButton.connect("clicked()", self.toggle)
@@ -49,10 +62,15 @@ class Comparing:
     def _problem(self):
         if self.context.volumeNode is None or not self.context.segmentId:
             return _("Choose a segment.")
-        if not self._references():
+        reference = self.context.parameterNode.reference
+        if reference is None:
             return _("Choose a reference segmentation.")
+        if not self._references():
+            return _("{name} has no segment: choose another reference.").format(name=reference.GetName())
         if not self._chosen():
             return _("Choose the reference's segment.")
+        if (reference, self._chosen()) == (self.context.segmentationNode, self.context.segmentId):
+            return _("This is the selected segment itself: choose another reference.")
         return ""
 
     # --- doing it ---
@@ -81,12 +99,9 @@ class Comparing:
 
     def _subject(self):
         parameters = self.context.parameterNode
-        return (
-            self.context.segmentationNode,
-            self.context.segmentId,
-            parameters.reference if parameters else None,
-            self._chosen(),
-        )
+        of = (self.context.segmentationNode, self.context.segmentId)
+        with_ = (parameters.reference if parameters else None, self._chosen())
+        return (*of, _version(*of), *with_, _version(*with_))
 
     def _piece(self, steps):
         def piece():
@@ -125,10 +140,30 @@ class Comparing:
         """Do not go on."""
         self._steps = None
 
+    def close(self):
+        """Nothing goes on, nothing is observed."""
+        self.stop()
+        self.removeObservers()
+
+    def _follow(self):
+        """Its segments may come, go and change elsewhere."""
+        parameters = self.context.parameterNode
+        node = parameters.reference if parameters is not None else None
+        if node is self._followed:
+            return
+        self.removeObservers()
+        self._followed = node
+        for event in EDITS if node is not None else ():
+            self.addObserver(node, event, self._onReferenceEdited)
+
+    def _onReferenceEdited(self, caller=None, event=None):
+        self.update()
+
     # --- what is shown ---
 
     def update(self):
         """Show what is chosen and whether it can be compared."""
+        self._follow()
         combo = self.ui.referenceSegmentComboBox
         references = self._references()
         blocked = combo.blockSignals(True)

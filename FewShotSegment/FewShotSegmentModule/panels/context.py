@@ -51,6 +51,7 @@ class PanelContext:
         self.accepted = Signal()
         self._proposal = None
         self._parameterNode = None
+        self._told = ""
 
     # --- selection ---
 
@@ -138,15 +139,24 @@ class PanelContext:
     # --- messages ---
 
     def say(self, sentence):
-        """Tell the user something in the panel's message line."""
-        self.message.emit(INFO, sentence)
+        """Tell the user something in the panel's message line; an empty sentence clears it."""
+        self._tell(INFO, sentence)
 
     def warn(self, sentence):
         """Tell the user of something to look at."""
         logging.warning("FewShotSegment: %s", sentence)
-        self.message.emit(WARNING, sentence)
+        self._tell(WARNING, sentence)
 
     def fail(self, sentence):
         """Tell the user what went wrong; in the message line, without a pop-up that has to be clicked away."""
         logging.warning("FewShotSegment: %s", sentence)
-        self.message.emit(ERROR, sentence)
+        self._tell(ERROR, sentence)
+
+    def takeBack(self, sentence):
+        """Clear the message line if this is what it says: it is no longer so."""
+        if sentence and sentence == self._told:
+            self.say("")
+
+    def _tell(self, level, sentence):
+        self._told = sentence
+        self.message.emit(level, sentence)

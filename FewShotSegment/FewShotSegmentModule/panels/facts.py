@@ -3,11 +3,20 @@
 import logging
 from typing import NamedTuple
 
+import slicer
 from slicer.i18n import tr as _
 
 from ..scene import anchors, annotation, geometry
 from ..scene.errors import SceneError
 from ..scene.segments import reader
+
+EDITS = (
+    slicer.vtkSegmentation.SourceRepresentationModified,
+    slicer.vtkSegmentation.SegmentAdded,
+    slicer.vtkSegmentation.SegmentRemoved,
+    slicer.vtkSegmentation.SegmentModified,
+)
+"""Events of a segmentation whose segments are not what they were."""
 
 
 class SegmentFacts(NamedTuple):

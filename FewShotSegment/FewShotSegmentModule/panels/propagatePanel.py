@@ -85,8 +85,13 @@ class PropagatePanel(Panel):
         axis = self.runner.facts.of().axis
         here = context.currentSlice(axis)
         if here is None:
-            word = _("a slice") if axis is None else geometry.axisWord(context.volumeNode, axis)
-            context.fail(_("No slice view shows {word} slices of the volume.").format(word=word))
+            if axis is None:
+                words = _("No slice view lies along the volume; rotate one to the volume plane.")
+            else:
+                words = _("No slice view shows {word} slices of the volume; rotate one to the volume plane.").format(
+                    word=geometry.axisWord(context.volumeNode, axis)
+                )
+            context.fail(words)
             return
         axis, index = here
         last = geometry.volumeShape(context.volumeNode)[axis] - 1
@@ -155,8 +160,13 @@ class PropagatePanel(Panel):
             ui.rangeLabel.text = _("All slices")
             return
         limits = rangeOf(self.context, parameters.rangeAxis)
+        drawn = self.runner.facts.of().axis
         if limits is None:
             text = _("All slices: choose the ends")
+        elif drawn not in (None, parameters.rangeAxis):
+            text = _("All slices: these ends are of {word} slices").format(
+                word=geometry.axisWord(volume, parameters.rangeAxis)
+            )
         else:
             text = _("{word} slices {range}").format(
                 word=geometry.axisWord(volume, parameters.rangeAxis), range=asRange(*limits)
@@ -201,14 +211,18 @@ class PropagatePanel(Panel):
         ui.previewFrame.visible = proposal is not None
         if proposal is None:
             return
-        ui.previewLabel.text = _("Preview of {names}. Nothing is changed before you accept it.").format(
-            names=", ".join(self._names(proposal))
-        )
-        problem = proposal.problem
+        ui.previewLabel.text = _(
+            "Preview of {names}, by the weights {weights}. Nothing is changed before you accept it."
+        ).format(names=", ".join(self._names(proposal)), weights=proposal.info["weightsName"])
+        problem = self.runner.proposalProblem()
         ui.acceptButton.enabled = not problem
         can = _("Write the result into the segmentation, as one step for undo.")
         ui.acceptButton.toolTip = problem or withKeys(can, "accept")
-        notes = [*proposal.notes, *([problem] if problem else [])]
+        erased = [
+            _("Nothing of {name} was found: to accept this erases it.").format(name=name)
+            for name in self.runner.emptied()
+        ]
+        notes = [*erased, *proposal.notes, *([problem] if problem else [])]
         self.showText(ui.notesLabel, "\n".join(f"⚠ {note}" for note in notes))
 
     @staticmethod

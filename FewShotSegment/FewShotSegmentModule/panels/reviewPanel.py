@@ -95,7 +95,7 @@ class ReviewPanel(Panel):
     def cleanup(self):
         """Stop all that goes on."""
         self._stopFollowing()
-        self.comparing.stop()
+        self.comparing.close()
         self.strip.close()
         Panel.cleanup(self)
 
@@ -214,12 +214,21 @@ class ReviewPanel(Panel):
         context = self.context
         stored = confidence.read(context.segmentationNode, context.segmentId) if context.segmentId else None
         proposal = context.proposal
-        if proposal is not None and proposal.valid and context.segmentId in proposal.results:
+        if self._isOf(proposal) and context.segmentId in proposal.results:
             return self._ofProposal(proposal.results[context.segmentId], stored)
         if known.axis is None:
             return None
         values = stored[1] if stored is not None and stored[0] == known.axis else None
         return known.axis, values, known.occupied, known.anchors
+
+    def _isOf(self, proposal):
+        """Whether a proposal is about what is selected."""
+        return (
+            proposal is not None
+            and proposal.valid
+            and proposal.segmentationNode is self.context.segmentationNode
+            and proposal.volumeNode is self.context.volumeNode
+        )
 
     @staticmethod
     def _ofProposal(result, stored):

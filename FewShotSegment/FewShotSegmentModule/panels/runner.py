@@ -47,7 +47,9 @@ class PropagationRunner:
         self.changed = Signal()
         self._correcting = False
         self._cancelling = False
+        self._refused = {}  # by whether it was to correct: the reason that was told
         context.proposalChanged.connect(self.changed.emit)
+        context.annotationChanged.connect(self._dropWithSegment)
 
     # --- what can be done ---
 
@@ -63,6 +65,14 @@ class PropagationRunner:
 
     def plan(self, correct=False):
         """What `start` would do now."""
+        plan = self._plan(correct)
+        told = self._refused.get(correct)
+        if told and told != plan.reason:
+            self._refused.pop(correct)
+            self.context.takeBack(told)
+        return plan
+
+    def _plan(self, correct):
         context = self.context
         if context.volumeNode is None:
             return _refused(_("Choose a volume."))
@@ -92,13 +102,15 @@ class PropagationRunner:
     def _problem(known):
         if known.problem:
             return known.problem
-        if not known.accepted:
+        if not known.accepted or not known.occupied:
             return known.annotation.problem
-        if not known.anchors:
-            return _("{name} is taken as complete: mend a slice, then update from your corrections.").format(
-                name=known.annotation.name
-            )
-        return ""
+        if known.anchors:
+            return ""
+        if known.table.adopted:
+            words = _("{name} is taken as complete: mend a slice, then update from your corrections.")
+        else:
+            words = _("All anchors of {name} were removed: draw it on a slice.")
+        return words.format(name=known.annotation.name)
 
     def _rangeProblem(self, known, segmentId, ranges):
         """Why the range keeps a segment from being carried on; notes its range if it does not."""
@@ -123,9 +135,9 @@ class PropagationRunner:
                 self._rangeProblem(known, segmentId, ranges)  # a correction outside of the range is meant as it is
         if edited:
             return Plan(edited, ranges, "", "")
-        known = self.facts.of(segmentIds[0])
-        if len(segmentIds) == 1 and not known.accepted:
-            return _refused(known.problem or _("Nothing was propagated yet: press Propagate first."))
+        known = [self.facts.of(segmentId) for segmentId in segmentIds]
+        if not any(one.accepted for one in known):
+            return _refused(known[0].problem or _("Nothing was propagated yet: press Propagate first."))
         return _refused(_("Nothing was changed since the last result: mend a slice first."))
 
     # --- doing it ---
@@ -138,10 +150,12 @@ class PropagationRunner:
         self.facts.forget()  # a stroke of just now may not have been told yet
         plan = self.plan(correct)
         if plan.reason:
+            self._refused[correct] = plan.reason
             context.fail(plan.reason)
             return False
         if not context.ensureReady(lambda: self.start(correct)):
             return False
+        context.say("")  # what went wrong the last time is no news any more
         if context.proposal is not None:
             self.reject(_("The earlier preview was let go; nothing of it had been written."))
         parameters = context.parameterNode
@@ -197,8 +211,12 @@ class PropagationRunner:
     def _propose(self, proposal):
         context = self.context
         context.proposal = proposal
+        if self._dropWithSegment():
+            return
         if self._correcting and self.acceptCorrections:
-            if self.accept() and proposal.notes:
+            if not self.accept():
+                self.showPreview()
+            elif proposal.notes:
                 context.warn(" ".join(proposal.notes))
             return
         self.showPreview()
@@ -215,11 +233,42 @@ class PropagationRunner:
             logging.exception("FewShotSegment: no preview")
             self.context.warn(_("The preview could not be shown; Accept writes the result."))
 
+    def emptied(self):
+        """Names of segments that the waiting proposal would leave without a voxel."""
+        proposal = self.context.proposal
+        node = None if proposal is None else proposal.segmentationNode
+        found = [] if node is None else [key for key, result in proposal.results.items() if not result.mask.any()]
+        segments = [node.GetSegmentation().GetSegment(key) for key in found]
+        return [segment.GetName() for segment in segments if segment is not None]
+
+    def _dropWithSegment(self):
+        """Let the proposal go if a segment of it is there no more; returns whether it went."""
+        proposal = self.context.proposal
+        node = None if proposal is None else proposal.segmentationNode
+        if node is None or all(node.GetSegmentation().GetSegment(key) is not None for key in proposal.results):
+            return False
+        self.reject(_("A segment was removed: its result is gone too, nothing was changed."))
+        return True
+
+    def proposalProblem(self):
+        """Why the waiting proposal cannot be accepted now, a sentence; empty if it can, or if there is none."""
+        proposal = self.context.proposal
+        if proposal is None:
+            return ""
+        node = proposal.segmentationNode
+        if not proposal.problem and node is not self.context.segmentationNode:
+            return _("This preview is of {name}: choose that segmentation to accept it.").format(name=node.GetName())
+        return proposal.problem
+
     def accept(self):
         """Write the proposal as one step that can be undone; returns whether it was written."""
         context = self.context
         proposal = context.proposal
         if proposal is None:
+            return False
+        problem = self.proposalProblem()
+        if problem:
+            context.fail(problem)
             return False
         segmentIds = list(proposal.results)
         try:

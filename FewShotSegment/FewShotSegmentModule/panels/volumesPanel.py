@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from ..jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, JobError
 from ..jobs.queue import FILE, NOT_FOUND, Queue
 from ..scene.errors import SceneError
+from ..scene.volumes import sceneVolumes
 from .background import ROW_HEIGHT, progressSentence, showProgress
 from .panel import Panel
 
@@ -96,20 +97,8 @@ class VolumesPanel(Panel):
 
     def addScene(self):
         """Add the volumes of the scene but the annotated one."""
-        self._add(lambda: [item for node in self._sceneVolumes() for item in self.queue.addVolume(node)])
-
-    def _sceneVolumes(self):
-        frames = _sequenceProxies()
-        nodes = [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if not node.IsA("vtkMRMLLabelMapVolumeNode") and node.GetImageData() is not None
-        ]
-        return [
-            node
-            for node in nodes
-            if node is not self.context.volumeNode and not node.GetHideFromEditors() and node not in frames
-        ]
+        nodes = [node for node in sceneVolumes() if node is not self.context.volumeNode]
+        self._add(lambda: [item for node in nodes for item in self.queue.addVolume(node)])
 
     def addFiles(self):
         """Add image files; they are not loaded."""
@@ -325,12 +314,3 @@ class VolumesPanel(Panel):
             ui.queueProgressBar.visible = False
             ui.queueLabel.text = self._message
         ui.queueLabel.visible = bool(ui.queueLabel.text)
-
-
-def _sequenceProxies():
-    """Nodes that only show a frame of a sequence."""
-    proxies = []
-    for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
-        sequences = [browser.GetMasterSequenceNode()]
-        proxies += [browser.GetProxyNode(sequence) for sequence in sequences if sequence is not None]
-    return proxies

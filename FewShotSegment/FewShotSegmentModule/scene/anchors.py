@@ -7,6 +7,7 @@ that it is undone with the segment and saved with it. Removing an anchor makes i
 
 import zlib
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -239,15 +240,36 @@ def editedSlices(segmentationNode, segmentId, volumeNode, table=None):
     table = table or anchorsOf(segmentationNode, segmentId, volumeNode)
     if table.axis is None or table.accepted is None:
         return ()
-    now = fingerprints(reader.readMask(segmentationNode, segmentId, volumeNode), table.axis)
-    different = {
-        index for index in now.keys() | table.accepted.keys()
-        if now.get(index, _NOWHERE) != table.accepted.get(index, _NOWHERE)
-    }  # fmt: skip
+    now, different = _compared(reader.readMask(segmentationNode, segmentId, volumeNode), table)
     if not now:
         return ()  # erased as a whole: that is no correction
     first, last = min(now) - 1, max(now) + 1
     return tuple(sorted(index for index in different if index in now or first <= index <= last))
+
+
+def _compared(mask, table):
+    """Fingerprints of a mask, and the slices on which they are not those of what was accepted."""
+    now = fingerprints(mask, table.axis)
+    slices = now.keys() | table.accepted.keys()
+    return now, {index for index in slices if now.get(index, _NOWHERE) != table.accepted.get(index, _NOWHERE)}
+
+
+@contextmanager
+def noEdit(segmentationNode, segmentIds, volumeNode):
+    """What happens to these segments within is not their user's edit: no slice becomes an anchor by it."""
+    before = {}
+    for segmentId in segmentIds:
+        table = _stored(segmentationNode, segmentId, volumeNode)
+        if table is not None and not table.note and table.accepted is not None:
+            before[segmentId] = _compared(reader.readMask(segmentationNode, segmentId, volumeNode), table)[1]
+    yield
+    for segmentId, edited in before.items():
+        table = _stored(segmentationNode, segmentId, volumeNode)
+        now, different = _compared(reader.readMask(segmentationNode, segmentId, volumeNode), table)
+        if different - edited:
+            for index in different - edited:
+                table.accepted[index] = now.get(index, _NOWHERE)
+            store(segmentationNode, segmentId, table)
 
 
 def recordAccepted(segmentationNode, segmentId, volumeNode, axis, kinds, adopted=None):

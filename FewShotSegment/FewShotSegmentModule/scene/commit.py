@@ -6,7 +6,7 @@ from . import geometry
 from .errors import SceneError
 from .grids import imageMatrix, indexShift
 from .i18n import _
-from .segments import LABELMAP, SURFACE, labelmapFromMask, labelmapOf, ownGrid, referenceGrid
+from .segments import LABELMAP, labelmapFromMask, labelmapOf, ownGrid, referenceGrid
 
 _EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Scissors")
 """Effects of the core; any will do, as they only pass the labelmap on to the editor."""
@@ -150,7 +150,6 @@ def accept(editor, segmentationNode, results, volumeNode):
         return
     editorNode = editor.editorNode
     selected = editorNode.GetSelectedSegmentID()
-    surface = segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE)
     _keepReference(segmentationNode, volumeNode)
     modifying = segmentationNode.StartModify()
     try:
@@ -163,8 +162,6 @@ def accept(editor, segmentationNode, results, volumeNode):
             # what the segment held must be covered: Slicer erases beyond the labelmap even where the mask forbids it
             labelmap = labelmapFromMask(mask, origin, volumeNode, segmentationNode, cover=segmentId)
             editor.modifySegment(segmentationNode, segmentId, labelmap)
-        if surface and not segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE):
-            segmentationNode.CreateClosedSurfaceRepresentation()
     finally:
         if editorNode.GetSelectedSegmentID() != selected:
             editorNode.SetSelectedSegmentID(selected or "")

@@ -86,6 +86,16 @@ def _patientAxes(volumeNode):
 # --- parent transforms ---
 
 
+def withoutTransform(volumeNode):
+    """The volume as it lies under no transform: itself, or a node outside of the scene that shares its voxels."""
+    if volumeNode.GetParentTransformNode() is None:
+        return volumeNode
+    bare = slicer.vtkMRMLScalarVolumeNode()
+    bare.SetAndObserveImageData(volumeNode.GetImageData())
+    bare.SetIJKToRASMatrix(matrixFromArray(ijkToRas(volumeNode)))
+    return bare
+
+
 def transformBetween(fromNode, toNode):
     """What maps points of one node's own coordinates to another's.
 

@@ -2,7 +2,7 @@
 
 import datetime
 
-from .segments import segmentOf
+from .segments import segmentIdsOf, segmentOf
 from .tags import PROVENANCE, encode, readTag, writeTag
 
 TAG = PROVENANCE
@@ -48,9 +48,8 @@ def read(segmentationNode, segmentId):
 
 def readAll(segmentationNode):
     """{segment ID: what it was computed with} of all segments that were."""
-    content = segmentationNode.GetSegmentation()
-    ids = [content.GetNthSegmentID(index) for index in range(content.GetNumberOfSegments())]
-    return {segmentId: entry for segmentId in ids if (entry := read(segmentationNode, segmentId)) is not None}
+    entries = {segmentId: read(segmentationNode, segmentId) for segmentId in segmentIdsOf(segmentationNode)}
+    return {segmentId: entry for segmentId, entry in entries.items() if entry is not None}
 
 
 def _toNode(segmentationNode):

@@ -40,6 +40,12 @@ EMPTY = Mask(np.zeros((0, 0, 0), np.uint8), (0, 0, 0))
 # --- segments ---
 
 
+def segmentIdsOf(segmentationNode):
+    """IDs of all segments, in their order."""
+    content = segmentationNode.GetSegmentation()
+    return [content.GetNthSegmentID(index) for index in range(content.GetNumberOfSegments())]
+
+
 def segmentOf(segmentationNode, segmentId):
     """The vtkSegment.
 

@@ -1,6 +1,7 @@
 """4D: the frames of a volume sequence, and a sequence of segmentations for them."""
 
 import slicer
+import vtk
 
 from .errors import SceneError
 from .i18n import _
@@ -39,6 +40,17 @@ def browserOf(sequenceNode):
         if browser.IsSynchronizedSequenceNode(sequenceNode, True):
             return browser
     return None
+
+
+def shownFrames(scene):
+    """Nodes that only show the frame of a sequence that is on screen."""
+    found = []
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode")):
+        browser = scene.GetNthNodeByClass(number, "vtkMRMLSequenceBrowserNode")
+        played = vtk.vtkCollection()
+        browser.GetSynchronizedSequenceNodes(played, True)
+        found += [browser.GetProxyNode(played.GetItemAsObject(index)) for index in range(played.GetNumberOfItems())]
+    return [node for node in found if node is not None]
 
 
 def createSegmentationSequence(sequenceNode, name=""):

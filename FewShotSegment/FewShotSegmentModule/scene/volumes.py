@@ -6,6 +6,7 @@ import slicer
 import vtk
 
 from .errors import SceneError
+from .sequences import shownFrames
 from .voxels import checkVolume
 
 _ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
@@ -24,11 +25,12 @@ def isUsable(node):
 
 
 def sceneVolumes(scene=None):
-    """Volumes of the scene, in its order; no label maps, color images or hidden nodes."""
+    """Volumes of the scene, in its order; no label maps, color images, hidden nodes or frames of sequences."""
     scene = scene or slicer.mrmlScene
     count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
     nodes = [scene.GetNthNodeByClass(index, "vtkMRMLScalarVolumeNode") for index in range(count)]
-    return [node for node in nodes if isUsable(node)]
+    frames = shownFrames(scene)
+    return [node for node in nodes if isUsable(node) and node not in frames]
 
 
 def folderVolumes(itemId, scene=None):
@@ -41,14 +43,6 @@ def folderVolumes(itemId, scene=None):
     return [node for node in [own, *nodes] if isUsable(node)]
 
 
-def sceneSequences(scene=None):
-    """Sequences of volumes of the scene."""
-    scene = scene or slicer.mrmlScene
-    count = scene.GetNumberOfNodesByClass("vtkMRMLSequenceNode")
-    nodes = [scene.GetNthNodeByClass(index, "vtkMRMLSequenceNode") for index in range(count)]
-    return [node for node in nodes if isUsable(node.GetNthDataNode(0))]
-
-
 def volumeFiles(folder):
     """Image files in a folder, sorted by name; a folder of DICOM files counts as one volume, the folder itself."""
     folder = Path(folder)
@@ -58,3 +52,17 @@ def volumeFiles(folder):
     if files and all(path.suffix.lower() == ".dcm" for path in files):
         return [folder]
     return [path for path in files if path.suffix.lower() != ".dcm"]
+
+
+def fileToLoad(path):
+    """What Slicer is to be given to load a volume: of a folder of DICOM files one of them, whose series it reads."""
+    path = Path(path)
+    if not path.is_dir():
+        return str(path)
+    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    return str(next((file for file in files if _isDicom(file)), files[0] if files else path))
+
+
+def _isDicom(path):
+    with open(path, "rb") as stream:
+        return stream.read(132)[128:] == b"DICM"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from ...errors import InputError, OutputError
+from ...errors import InputError
 from ...finetune import AnnotatedArrays, FinetuneRequest, FinetuneSettings
 from ..inputs import geometry_of, read_anchors, read_voxels
 from ..job import Job
@@ -49,8 +48,6 @@ def keep(request: FinetuneKeep, job: Job) -> dict[str, Any]:
         return {"name": "", "folder": ""}
     if logic is None:
         raise InputError("There are no adapted weights to keep; fine-tune first.")
-    if os.path.lexists(logic.store.path(request.name)):
-        raise OutputError(f"There are weights called “{request.name}” already; choose another name.")
     return {"name": request.name, "folder": str(logic.keep(request.name))}
 
 

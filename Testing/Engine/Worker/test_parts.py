@@ -1,12 +1,16 @@
 """Pieces of the worker, one by one."""
 
+import ast
 import errno
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +22,16 @@ from FewShotSegmentLib.errors import Cancelled as Stopped
 from FewShotSegmentLib.errors import InputError, OutputError
 from FewShotSegmentLib.images import Geometry
 from FewShotSegmentLib.support import slice_geometry
-from FewShotSegmentLib.worker import folder, sessions
+from FewShotSegmentLib.worker import folder, sessions, wording
 from FewShotSegmentLib.worker import job as job_module
 from FewShotSegmentLib.worker.answers import answer_files
 from FewShotSegmentLib.worker.failures import answer_to
 from FewShotSegmentLib.worker.job import Activity, Job
-from FewShotSegmentLib.worker.messages import Cancelled
+from FewShotSegmentLib.worker.messages import Cancelled, Devices, Failed
+from FewShotSegmentLib.worker.serve import Server
+from FewShotSegmentLib.worker.streams import Streams
 from FewShotSegmentLib.worker.thumbnails import draw_thumbnail
+from FewShotSegmentLib.worker.wording import for_panel, with_panel_notes
 
 
 def test_the_client_needs_the_standard_library_alone():
@@ -88,6 +95,68 @@ def test_folders_of_programs_that_were_killed_are_removed(tmp_path, monkeypatch)
     made = mine.path
     mine.remove()
     assert {*tmp_path.iterdir()} == kept - {made}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="access is not told by the mode there")
+def test_a_folder_that_was_tidied_up_is_made_again_as_private_as_before():
+    own = folder.PrivateFolder()
+    path = own.path
+    shutil.rmtree(path)
+    assert own.path == path and path.stat().st_mode & 0o777 == 0o700
+    own.remove()
+    assert not path.exists()
+
+
+# --- sentences ---
+
+LIBRARY = Path(folder.__file__).resolve().parents[1]
+AT_A_COMMAND_LINE = {
+    "cli",
+    "demo",
+    "episodes",
+    "superpixels",
+    "training",
+    "job.py",
+    "transfer_job.py",
+    "transfer_report.py",
+}
+"""Rooms that no worker enters, or whose sentences are for developers."""
+OPTION = re.compile(r"(?<![\w-])--[a-z]|“fewshotsegment ")
+
+
+def said_by(source):
+    """The texts of a module, what is filled in left out; docstrings are among them."""
+    inside = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            inside.update(id(part) for part in node.values)
+            yield "".join(part.value if isinstance(part, ast.Constant) else "weights.json" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+            yield node.value
+
+
+def test_no_sentence_sends_a_panel_s_user_to_a_command_line():
+    told = []
+    for path in LIBRARY.rglob("*.py"):
+        room = path.relative_to(LIBRARY).parts[0]
+        if room not in AT_A_COMMAND_LINE and path.name not in ("__main__.py", "wording.py"):
+            told += [text for text in said_by(path.read_text(encoding="utf-8")) if OPTION.search(text)]
+    sentences = [text for text in told if text.rstrip().endswith((".", ": "))]
+    assert len(sentences) > 5
+    left = [text for text in sentences if OPTION.search(for_panel(text)) and "`" not in text]
+    assert not left
+    assert all(any(words in text for text in told) for words, _ in wording._WORDS)
+
+
+def test_failures_and_notes_are_worded_for_a_panel():
+    event = answer_to(InputError("The library a.fsslib is empty; add to it with “fewshotsegment library add”."), "1")
+    assert event.sentence == "The library a.fsslib is empty; add a segment to it first."
+    answer = {"notes": ["The last training failed; try a lower --learning-rate."], "n": 1}
+    assert with_panel_notes(answer) == {
+        "notes": ["The last training failed; correct more slices and try again."],
+        "n": 1,
+    }
+    assert with_panel_notes({"n": 1}) == {"n": 1}
 
 
 # --- progress and life ---
@@ -176,7 +245,8 @@ def test_the_last_two_volumes_are_kept(monkeypatch, engine, tmp_path):
     loaded = []
     monkeypatch.setattr("FewShotSegmentLib.engine.Engine.load", lambda *a, **k: loaded.append(a) or engine)
     kept, files, image = sessions.Kept(), Files(tmp_path), make_organ((4, 8, 9)).image
-    assert kept.engine("cpu", None) is kept.engine("auto", None) or len(loaded) == 2
+    monkeypatch.setattr("FewShotSegmentLib.devices.resolve_device", lambda device: {"auto": "cpu"}.get(device, device))
+    assert kept.engine("cpu", None) is kept.engine("auto", None) and len(loaded) == 1
     first = [files.volume(image, key) for key in "abc"]
 
     def session(ref, axis=0):
@@ -187,10 +257,28 @@ def test_the_last_two_volumes_are_kept(monkeypatch, engine, tmp_path):
     assert session(first[0]) is a and kept.volumes == 2
     assert session(replace(first[0], modality="mr")) is not a  # lets b go
     assert session(first[0]) is a and session(first[1], 2) is not b
+    moved = [[2.0, 0, 0, 0], *first[0].ijk_to_lps[1:]]
+    assert session(replace(first[0], ijk_to_lps=moved)) is not session(first[1], 2)
+    assert session(first[0]) is not a  # other voxel sizes are another volume
+    a = session(first[0])
     kept.forget(["b"])
     assert kept.volumes == 1 and session(first[0]) is a
     kept.forget([])
     assert kept.volumes == 0 and session(first[0]) is not a
+    kept.engine("cuda", None)
+    assert len(loaded) == 2 and kept.volumes == 0  # two models may not fit
+
+
+def test_when_memory_runs_out_what_is_kept_is_let_go(monkeypatch, tmp_path):
+    cleared = []
+
+    def handle(request, job):
+        monkeypatch.setattr(job.kept, "clear", lambda: cleared.append(request.id))
+        raise MemoryError
+
+    monkeypatch.setattr("FewShotSegmentLib.worker.handlers.handle", handle)
+    answer = Server(Streams(-1, -1), tmp_path)._serve(Devices("7"), threading.Event())
+    assert isinstance(answer, Failed) and "not enough memory" in answer.sentence and cleared == ["7"]
 
 
 # --- pictures ---

@@ -89,6 +89,13 @@ def test_transfer_to_a_volume_and_to_a_file(answer, ask, files, library, tmp_pat
     assert got["output"] == str(output) and [s["file"] for s in got["segments"]] == [""]
     (segment,) = read_annotation(output).segments
     assert segment.name == "organ" and "TerminologyEntry:a~b" in segment.fields["Tags"] and segment.mask.any()
+    tags = dict(tag.split(":", 1) for tag in segment.fields["Tags"].split("|") if tag)
+    made = json.loads(tags["FewShotSegment.Provenance"])
+    assert made["engine"] == got["engine_version"] and made["weights"] == got["weights"] and made["device"] == "cpu"
+    assert list(map(int, made["anchors"])) == got["segments"][0]["anchors"] and made["settings"]["entries"] == [entry]
+    sure = json.loads(tags["FewShotSegment.Confidence"])
+    assert sure["axis"] == got["segments"][0]["axis"]
+    assert np.allclose(sure["values"], got["segments"][0]["confidence"], atol=6e-4)
     saved = output.read_bytes()
     assert "exists already" in refusal(ask, Transfer("", None, str(query), str(output), library, [entry]))
     assert output.read_bytes() == saved and len(list(tmp_path.glob("*.seg.nrrd"))) == 1

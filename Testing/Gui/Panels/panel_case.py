@@ -8,7 +8,9 @@ import slicer
 import slicer.util
 import vtk
 from fake_worker import FakeWorker
+from FewShotSegmentModule.jobs import worker as module_worker
 from FewShotSegmentModule.logic import FewShotSegmentLogic
+from FewShotSegmentModule.panels import annotationPanel
 from FewShotSegmentModule.panels.anchorsPanel import AnchorsPanel
 from FewShotSegmentModule.panels.annotationPanel import AnnotationPanel
 from FewShotSegmentModule.panels.context import PanelContext
@@ -37,6 +39,8 @@ class Panels:
 
     def __init__(self, application, width=380):
         self._application = application
+        module_worker.TICK_MILLISECONDS = 5  # the fake worker says one thing at each tick
+        annotationPanel.DELAY_MILLISECONDS = 20  # nobody draws while a test waits
         self.worker = FakeWorker()
         self.logic = FewShotSegmentLogic(makeTransport=self.worker.make_transport)
         resources = application.MODULE.parent / "Resources"

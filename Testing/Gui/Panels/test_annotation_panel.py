@@ -218,3 +218,31 @@ def test_the_segmentation_is_removed(drawn):
     slicer.app.processEvents()
     assert drawn.segmentation is None
     assert drawn.annotation.ui.newSegmentationButton.isVisible()
+
+
+def choose_modality(panels, index):
+    combo = panels.annotation.ui.modalityComboBox
+    combo.setCurrentIndex(index)
+    combo.activated.emit(index)
+
+
+def test_the_modality_that_the_user_says_goes_with_the_request(drawn):
+    drawn.propagate()
+    assert drawn.requests()[-1].volume.modality == "auto"
+    choose_modality(drawn, 2)
+    drawn.propagate()
+    assert drawn.requests()[-1].volume.modality == "mr"
+    choose_modality(drawn, 0)
+    drawn.propagate()
+    assert drawn.requests()[-1].volume.modality == "auto"
+
+
+def test_the_modality_is_the_volumes(panels):
+    combo, first = panels.annotation.ui.modalityComboBox, panels.volume
+    choose_modality(panels, 1)
+    panels.add_volume("Other")
+    assert combo.currentIndex == 0
+    panels.parameters.volume = first
+    assert combo.currentIndex == 1
+    panels.parameters.volume = None
+    assert not combo.isEnabled()

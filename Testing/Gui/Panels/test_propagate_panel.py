@@ -409,6 +409,7 @@ def test_device_and_weights_go_with_the_request(drawn):
     drawn.propagate()
     assert drawn.requests()[-1].device == "cpu"
     assert drawn.requests()[-1].weights == "mine"
+    assert "by the weights mine" in drawn.propagating.ui.previewLabel.text
 
 
 # --- shortcuts ---

@@ -236,6 +236,35 @@ def test_compare_can_be_stopped_and_survives_removal(accepted, reference):
     assert not ui.compareButton.isEnabled()
 
 
+def test_what_was_compared_before_an_edit_is_shown_no_more(accepted, reference):
+    ui = accepted.review.ui
+    ui.compareGroupBox.collapsed = False
+    accepted.parameters.reference = reference
+    assert compare(accepted).startswith("Dice")
+    accepted.draw(20, radius=5)
+    assert ui.compareLabel.text == ""
+
+
+def test_a_segment_is_not_compared_with_itself(accepted):
+    accepted.parameters.reference = accepted.segmentation
+    assert not accepted.review.ui.compareButton.isEnabled()
+    assert "itself" in accepted.review.ui.compareButton.toolTip
+
+
+def test_segments_of_the_reference_come_and_go(accepted):
+    import slicer
+
+    ui = accepted.review.ui
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "truth")
+    accepted.parameters.reference = node
+    assert ui.compareButton.toolTip.startswith("truth has no segment")
+    key = node.GetSegmentation().AddEmptySegment("", "Segment_1")
+    assert ui.referenceSegmentComboBox.currentText == "Segment_1"
+    assert ui.compareButton.isEnabled()
+    node.GetSegmentation().RemoveSegment(key)
+    assert not ui.compareButton.isEnabled()
+
+
 # --- drawing ---
 
 

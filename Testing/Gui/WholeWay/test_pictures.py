@@ -101,6 +101,7 @@ def test_pictures_of_the_panel_and_the_views(reviewed, pictures):
         images.append(view.look(20, 10).image())
     composite(after, [images[0], images[3], images[1], images[2]], pictures / "slicer-composite.png")
     show_sections(widget, FURTHER)
+    user.wait(lambda: not widget.logic.client.busy)
     write_png(grab_panel(panel, width=420), pictures / "panel-further.png")
     write_png(grab_panel(panel, width=420, dark=True), pictures / "panel-further-dark.png")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scene_cases as cases
-from FewShotSegmentModule.scene import confidence
+from FewShotSegmentModule.scene import confidence, provenance
+
+from FewShotSegmentLib.worker import tags
 
 LENGTH = cases.SHAPE[0]
 
@@ -13,6 +15,27 @@ LENGTH = cases.SHAPE[0]
 @pytest.fixture
 def segmentation(scene):
     return cases.segmentation(cases.volume(), {"Liver": cases.ellipsoid()})
+
+
+def test_the_engine_writes_into_files_what_the_module_reads(scene):
+    volume = cases.volume()
+    node = cases.segmentation(volume, {"Liver": cases.ellipsoid()})
+    answer = {"engine_version": "1.2", "weights": {"name": "a|b", "sha256": "c"}, "device": "cpu"}
+    settings = {"kind": "transfer", "entries": ["x"]}
+    written = tags.provenance_tag(answer, 2, [7, 3], settings) | tags.confidence_tag(2, [0.12345, 1])
+    assert not any("|" in text for text in written.values())
+    segment = node.GetSegmentation().GetSegment("Liver")
+    for name, text in written.items():
+        segment.SetTag(name, text)
+    entry = provenance.read(node, "Liver")
+    axis, values = confidence.read(node, "Liver")
+    assert axis == 2 and np.allclose(values, [0.123, 1])
+    ours = provenance.record(
+        node, "Liver", engineVersion="1.2", weights=answer["weights"], axis=2, anchors={3: "found", 7: "found"},
+        settings=settings, device="cpu", date=entry["date"],
+    )  # fmt: skip
+    assert entry == ours
+    assert list(written) == [provenance.TAG, confidence.TAG]
 
 
 def test_written_and_read(segmentation):

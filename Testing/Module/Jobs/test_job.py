@@ -9,7 +9,7 @@ from FewShotSegmentModule.jobs.steprunner import BUDGET_SECONDS, ImmediateRunner
 from FewShotSegmentModule.scene.errors import SceneError
 from job_cases import turn, until
 
-from FewShotSegmentLib.worker.messages import Devices
+from FewShotSegmentLib.worker.messages import Devices, Forget
 
 
 class Scripted(Job):
@@ -65,6 +65,19 @@ def test_what_the_work_raises(logic, error, state, sentence):
     assert [entry.title for entry in logic.lastErrors] == (["Scripted"] if state == "failed" else [])
     with pytest.raises(JobError if state == "failed" else JobCancelled, match=sentence):
         job.wait()
+
+
+def test_a_request_that_cannot_be_said_is_not_waited_for(logic, fake, caplog):
+    """Without an answer to come the job would run for ever, and so would the client."""
+
+    def work():
+        yield Forget(keys=[float("nan")])
+
+    job = Scripted(logic, work).start()
+    until(logic, lambda: job.settled)
+    assert job.state == "failed" and "Copy diagnostics" in job.sentence and "ProtocolError" in job.detail
+    assert (job.told, job.cleaned, logic.busy, logic.client.busy) == (["failed"], 1, False, False)
+    assert not fake.requests and "a job failed" in caplog.text
 
 
 def test_the_worker_s_failure_can_be_handled(logic, fake):

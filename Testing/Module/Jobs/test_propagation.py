@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-
 import job_cases
 import numpy as np
 import pytest
 import scene_cases as cases
 import slicer
-from FewShotSegmentModule.jobs.job import JobCancelled, JobError
+from FewShotSegmentModule.jobs.job import JobError
 from FewShotSegmentModule.scene import anchors, confidence, provenance, review, voxels
-from job_cases import turn, until
+from FewShotSegmentModule.scene.commit import LogicEditor
 
 
 def segment_of(segmentation, segment_id="Liver"):
@@ -62,8 +60,6 @@ def test_a_status_is_not_lowered(logic, status):
 
 
 def test_one_undo_step_brings_back_all(logic):
-    from FewShotSegmentModule.scene.commit import LogicEditor
-
     volume, segmentation = job_cases.case()
     before = job_cases.mask_of(segmentation, "Liver", volume)
     editor = LogicEditor(segmentation, volume)
@@ -178,6 +174,27 @@ def test_nothing_was_changed(logic, fake):
     assert len(fake.requests) == 1
 
 
+def test_what_a_result_overwrites_of_another_segment_is_no_correction_of_it(logic):
+    """By the user's rules; their own edits of the other segment stay corrections."""
+    volume = cases.volume()
+    segmentation = cases.segmentation(
+        volume, {"Liver": job_cases.drawn(6), "Spleen": np.roll(job_cases.drawn(6), 8, axis=2)}
+    )
+    logic.accept(logic.propagate(volume, segmentation, ["Spleen"]))
+    edited = job_cases.mask_of(segmentation, "Spleen", volume)
+    edited[4, 2:5, 2:5] = 1
+    cases.draw(segmentation, volume, "Spleen", edited)
+    node = slicer.mrmlScene.AddNode(slicer.vtkMRMLSegmentEditorNode())
+    node.SetOverwriteMode(node.OverwriteAllSegments)
+    editor = LogicEditor(segmentation, volume, node)
+    logic.accept(logic.propagate(volume, segmentation, ["Liver"]), editor)
+    assert not np.array_equal(job_cases.mask_of(segmentation, "Spleen", volume), edited)
+    assert anchors.editedSlices(segmentation, "Spleen", volume) == (4,)
+    editor.undo()
+    assert np.array_equal(job_cases.mask_of(segmentation, "Spleen", volume), edited)
+    assert anchors.editedSlices(segmentation, "Spleen", volume) == (4,)
+
+
 def test_only_changed_segments_are_corrected(logic, fake):
     volume = cases.volume()
     segmentation = cases.segmentation(volume, {"Liver": job_cases.drawn(6), "Spleen": job_cases.drawn(4)})
@@ -196,170 +213,6 @@ def test_a_removed_anchor_is_propagated_again(logic, fake):
     (segment,) = fake.requests[-1].segments
     assert segment.slices == [4] and segment.around == [8]
     assert anchors.anchorsOf(segmentation, "Liver", volume).entries == {4: "hand"}
-
-
-# --- what cannot be done ---
-
-
-@pytest.mark.parametrize(
-    ("prepare", "sentence"),
-    [
-        (lambda v, s: (None, s), "No volume is chosen"),
-        (lambda v, s: (v, None), "No segmentation is chosen"),
-        (lambda v, s: (v, cases.segmentation(v, {})), "There is no segment"),
-        (lambda v, s: (v, cases.segmentation(v, {"Bare": None})), "Nothing is drawn in"),
-        (lambda v, s: (slicer.mrmlScene.RemoveNode(v) or v, s), "not in the scene any more"),
-    ],
-)
-def test_checked_before_anything_starts(logic, fake, prepare, sentence):
-    volume, segmentation = prepare(*job_cases.case())
-    with pytest.raises(JobError, match=sentence):
-        logic.propagate(volume, segmentation)
-    assert not fake.transports
-    assert logic.lastErrors[-1].title == "Propagate" and logic.failures == logic.lastErrors
-
-
-@pytest.mark.parametrize("when", ["asked", "accepting"])
-def test_newer_edits_are_never_overwritten(logic, when):
-    volume, segmentation = job_cases.case()
-    edited = job_cases.drawn(6, 7)
-    job = logic.startPropagation(volume, segmentation)
-    until(logic, lambda: job.state == "running")
-    if when == "asked":
-        cases.draw(segmentation, volume, "Liver", edited)
-    proposal = job.wait()
-    if when == "accepting":
-        assert proposal.valid
-        cases.draw(segmentation, volume, "Liver", edited)
-    assert not proposal.valid and "run it again" in proposal.problem
-    with pytest.raises(JobError, match="Liver was changed after the run began: run it again"):
-        logic.accept(proposal)
-    assert np.array_equal(job_cases.mask_of(segmentation, "Liver", volume), edited)
-
-
-def test_an_edit_that_was_undone_does_no_harm(logic):
-    volume, segmentation = job_cases.case()
-    proposal = logic.propagate(volume, segmentation)
-    cases.draw(segmentation, volume, "Liver", job_cases.drawn(6, 7))
-    cases.draw(segmentation, volume, "Liver", job_cases.drawn(6))
-    assert proposal.valid
-
-
-def test_another_segment_may_be_edited_meanwhile(logic):
-    volume = cases.volume()
-    segmentation = cases.segmentation(volume, {"Liver": job_cases.drawn(6), "Spleen": None})
-    proposal = logic.propagate(volume, segmentation, ["Liver"])
-    cases.draw(segmentation, volume, "Spleen", job_cases.drawn(11))
-    assert proposal.valid
-    logic.accept(proposal)
-    assert np.array_equal(job_cases.mask_of(segmentation, "Spleen", volume), job_cases.drawn(11))
-
-
-def test_the_volume_was_changed(logic):
-    volume, segmentation = job_cases.case()
-    job = logic.startPropagation(volume, segmentation)
-    until(logic, lambda: job.state == "running")
-    volume.GetImageData().Modified()
-    with pytest.raises(JobError, match="CT was changed while it was propagated"):
-        job.wait()
-    assert len(job_cases.files_of(logic)) == 1
-
-
-def test_a_moved_segmentation_is_another_one(logic):
-    volume, segmentation = job_cases.case()
-    proposal = logic.propagate(volume, segmentation)
-    move = np.eye(4)
-    move[2, 3] = 6
-    segmentation.SetAndObserveTransformNodeID(cases.transform(move).GetID())
-    assert not proposal.valid
-
-
-# --- what goes wrong in mid-run ---
-
-
-@pytest.mark.parametrize("state", ["preparing", "running"])
-@pytest.mark.parametrize("what", ["volume", "segmentation", "scene"])
-def test_nodes_that_go(logic, scene, state, what):
-    volume, segmentation = job_cases.case()
-    quiet = job_cases.observers(scene)
-    job = logic.startPropagation(volume, segmentation)
-    told = []
-    job.finished.connect(told.append)
-    turn(logic, 2)
-    until(logic, lambda: job.state == state and (state == "preparing" or job.progress is not None))
-    if what == "scene":
-        scene.Clear(False)
-    else:
-        scene.RemoveNode(volume if what == "volume" else segmentation)
-    assert told == [job] and job.state == "cancelled"
-    assert ("closed" if what == "scene" else "removed") in job.sentence
-    assert job_cases.observers(scene) == quiet
-    until(logic, lambda: not logic.client.busy)
-    assert told == [job]
-    with pytest.raises(JobCancelled):
-        job.wait()
-
-
-def test_cancel_answers_at_once_and_the_worker_stays(logic, fake):
-    volume, segmentation = job_cases.case()
-    job = logic.startPropagation(volume, segmentation)
-    until(logic, lambda: job.progress is not None and job.progress.done == 2)
-    assert job.progress.total == 5 and job.progress.secondsLeft == 1.5
-    job.cancel()
-    assert job.state == "cancelled" and job.sentence
-    assert logic.propagate(volume, segmentation).valid
-    assert len(fake.transports) == 1
-    assert [request.kind for request in fake.requests] == ["propagate", "cancel", "propagate"]
-
-
-@pytest.mark.parametrize(
-    ("trouble", "words"),
-    [
-        ({"crash_after": 2}, "ended|stopped|crash"),
-        ({"missing_torch": True}, "PyTorch"),
-        ({"not_started": True}, "start"),
-        ({"fail": "Out of memory: close other programs."}, "Out of memory"),
-    ],
-)
-def test_failures_are_one_sentence(logic, fake, trouble, words):
-    volume, segmentation = job_cases.case()
-    for name, value in trouble.items():
-        setattr(fake.behaviour, name, value)
-    with pytest.raises(JobError, match=words):
-        logic.propagate(volume, segmentation)
-    assert logic.lastErrors[-1].sentence and "\n" not in logic.lastErrors[-1].sentence
-    fake.behaviour = type(fake.behaviour)()
-    assert logic.propagate(volume, segmentation).valid
-
-
-def test_a_full_disk_is_said(logic, fake, monkeypatch):
-    volume, segmentation = job_cases.case()
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-        yield
-
-    monkeypatch.setattr(voxels, "writeVolumeSteps", full)
-    with pytest.raises(JobError, match="No space left on device"):
-        logic.propagate(volume, segmentation)
-    assert not fake.requests
-
-
-def test_a_mistake_of_ours_keeps_its_traceback(logic, fake, monkeypatch, caplog):
-    volume, segmentation = job_cases.case()
-    monkeypatch.setattr(fake.answers, "answer", lambda *_: {"segments": [{"key": "Liver"}], "notes": []})
-    with pytest.raises(JobError, match="Copy diagnostics"):
-        logic.propagate(volume, segmentation)
-    assert "Traceback" in logic.lastErrors[-1].detail and "a job failed" in caplog.text
-
-
-def test_closing_cancels_and_can_be_gone_on_from(logic, fake):
-    volume, segmentation = job_cases.case()
-    job = logic.startPropagation(volume, segmentation)
-    until(logic, lambda: job.state == "running")
-    logic.close()
-    assert job.state == "cancelled" and not fake.transports[0].running
-    assert logic.propagate(volume, segmentation).valid
 
 
 # --- preview ---

@@ -11,7 +11,7 @@ import slicer
 from FewShotSegmentModule.jobs.job import JobError
 from FewShotSegmentModule.jobs.outputs import freeOutput, stemOf
 from FewShotSegmentModule.jobs.queue import Queue
-from FewShotSegmentModule.scene import anchors, confidence, provenance
+from FewShotSegmentModule.scene import anchors, confidence, provenance, segments
 from job_cases import until
 
 
@@ -39,6 +39,11 @@ def states(queue):
 # --- transfer of one ---
 
 
+def found_in(logic, query, support):
+    node = logic.transfer(query, support)
+    return job_cases.mask_of(node, node.GetSegmentation().GetNthSegmentID(0), query)
+
+
 def test_transfer_makes_a_new_segmentation(logic, support):
     query = cases.volume(cases.OBLIQUE, name="Other")
     moved = cases.transform(cases.affine((1, 1, 1), (5, 6, 7)))
@@ -51,6 +56,10 @@ def test_transfer_makes_a_new_segmentation(logic, support):
     assert headless.segment_tags(segment, ["TerminologyEntry"]) == {"TerminologyEntry": "SCT^1^Liver"}
     mask = job_cases.mask_of(node, segment_id, query)
     assert mask.any() and mask[7, 15, 18]
+    assert np.array_equal(mask, found_in(logic, cases.volume(cases.OBLIQUE, name="Elsewhere"), support))
+    # exactly on the volume's grid: the transform is applied once, and edits need no resampling
+    assert np.allclose(segments.ownGrid(node), cases.OBLIQUE)
+    assert anchors.editedSlices(node, segment_id, query) == ()
     assert confidence.read(node, segment_id)[1][7] == pytest.approx(0.8)
     entry = provenance.read(node, segment_id)
     assert entry["settings"]["kind"] == "transfer" and set(entry["anchors"].values()) == {"found"}
@@ -84,6 +93,17 @@ def test_nothing_to_look_for(logic, fake):
     with pytest.raises(JobError, match="nothing to look for"):
         logic.transfer(cases.volume())
     assert not fake.requests
+
+
+def test_a_volume_that_was_changed_meanwhile_gets_no_result(logic, support, scene):
+    query = cases.volume(name="Other")
+    job = logic.startTransfer(query, support)
+    until(logic, lambda: job.state == "running")
+    before = scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+    query.GetImageData().Modified()
+    with pytest.raises(JobError, match="Other was changed meanwhile"):
+        job.wait()
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == before
 
 
 def test_nothing_found_makes_no_node(logic, support, fake, scene):
@@ -156,6 +176,17 @@ def test_cancel_item_cancel_all_retry_remove(logic, support):
     assert states(queue) == ["done", "done", "cancelled"]
     queue.clear()
     assert queue.items == []
+
+
+def test_supports_that_went_are_told(logic, support):
+    queue = Queue(logic)
+    queue.addVolume(cases.volume(name="B"))
+    slicer.mrmlScene.RemoveNode(support[0][1])
+    queue.start(support)
+    until(logic, lambda: not queue.running)
+    assert [item.sentence for item in queue.items] == [
+        "The segmentation is not in the scene any more: choose another one."
+    ]
 
 
 def test_added_while_it_runs(logic, support):

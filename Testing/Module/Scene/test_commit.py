@@ -80,13 +80,30 @@ def test_one_undo_step_brings_all_back_and_one_redo_all_forth(case):
     check(case, Liver=RESULT, Spleen=spleen, Hidden=HIDDEN & (1 - RESULT))
 
 
-def test_two_segments_are_one_step(case):
+def test_two_segments_are_one_step(case, monkeypatch):
     results = {"Liver": (LIVER[::-1], (0, 0, 0)), "Spleen": (SPLEEN[:, ::-1], (0, 0, 0))}
+    saved, save = [], case.editor.saveStateForUndo
+    monkeypatch.setattr(case.editor, "saveStateForUndo", lambda: (saved.append(read(case, "Liver")), save()))
     accept(case.editor, case.node, results, case.volume)
     check(case, Liver=LIVER[::-1], Spleen=SPLEEN[:, ::-1])
     case.editor.undo()
     check(case)
     assert not case.editor.logic.CanUndo()
+    (before,) = saved  # once, and before anything was written
+    assert np.array_equal(before, LIVER)
+
+
+def test_the_segmentation_knows_its_volume_afterwards(case):
+    role = case.node.GetReferenceImageGeometryReferenceRole()
+    grid = segments.ownGrid(case.node)
+    case.node.SetNodeReferenceID(role, None)  # as after loading a file
+    accept(case.editor, case.node, {"Liver": (RESULT, (0, 0, 0))}, case.volume)
+    assert case.node.GetNodeReferenceID(role) == case.volume.GetID()
+    assert np.allclose(segments.ownGrid(case.node), grid)
+    other = volume(PLAIN, name="Other")
+    case.node.SetNodeReferenceID(role, other.GetID())
+    accept(case.editor, case.node, {"Liver": (LIVER, (0, 0, 0))}, case.volume)
+    assert case.node.GetNodeReferenceID(role) == other.GetID()  # said by the user
 
 
 @pytest.mark.parametrize(
