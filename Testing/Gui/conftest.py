@@ -90,7 +90,14 @@ def dialogs(problems):
 
 
 @pytest.fixture
-def scene(application, problems):
+def homes(monkeypatch, tmp_path):
+    """A library and weights of the test's own: those of who runs the tests are neither changed nor pictured."""
+    monkeypatch.setenv("FEWSHOTSEGMENT_LIBRARY", str(tmp_path / "own" / "library.fsslib"))
+    monkeypatch.setenv("FEWSHOTSEGMENT_WEIGHTS", str(tmp_path / "own" / "weights"))
+
+
+@pytest.fixture
+def scene(application, problems, homes):
     """Slicer's scene, empty before and after; at the end the test fails for whatever went wrong unnoticed."""
     import slicer
 

@@ -237,7 +237,11 @@ class PropagationRunner:
         """Names of segments that the waiting proposal would leave without a voxel."""
         proposal = self.context.proposal
         node = None if proposal is None else proposal.segmentationNode
-        found = [] if node is None else [key for key, result in proposal.results.items() if not result.mask.any()]
+        found = (
+            []
+            if node is None
+            else [key for key, result in proposal.results.items() if not result.mask.view(bool).any()]
+        )
         segments = [node.GetSegmentation().GetSegment(key) for key in found]
         return [segment.GetName() for segment in segments if segment is not None]
 
@@ -294,6 +298,7 @@ class PropagationRunner:
         if proposal is not None:
             self.context.proposal = None
             self._discard(proposal)
+            self.context.say(_("The scene was closed or another one loaded: the preview is gone, nothing was written."))
 
     def reject(self, sentence=""):
         """Let the proposal go."""

@@ -235,13 +235,19 @@ def test_editors_masking_rules_hold(editor, options, case, propagate, press):
     import slicer
 
     node = editor.mrmlSegmentEditorNode()
+    allowed = np.zeros(case.other.shape, bool)
+    allowed[:, :, : allowed.shape[2] // 2] = True
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        allowed.astype(np.uint8), case.segmentationNode, case.otherId, case.volumeNode
+    )
     node.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment)
     node.SetMaskSegmentID(case.otherId)
+    node.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
     before = case.read()
     propagate()
     press(options.acceptButton)
-    outside = ~case.other
-    np.testing.assert_array_equal(case.read()[outside], before[outside])
+    np.testing.assert_array_equal(case.read()[~allowed], before[~allowed])
+    assert case.read()[allowed].sum() > before[allowed].sum()
 
 
 def test_scene_closed_while_a_preview_is_shown(options, session, propagate):

@@ -178,3 +178,24 @@ def test_another_segment_is_selected_while_the_first_one_runs(drawn):
     drawn.press(drawn.propagating.ui.acceptButton)
     assert not drawn.voxels(second).any()
     assert drawn.voxels(first).any(axis=(1, 2)).sum() > 1
+
+
+def test_a_scene_is_loaded_into_this_one_under_a_preview(drawn):
+    drawn.propagate()
+    preview = drawn.context.proposal.preview.node
+    drawn.context.parameterNode = drawn.parameters  # what the module does then
+    assert drawn.context.proposal is None
+    assert preview.GetScene() is None
+    assert "another one loaded" in drawn.said
+
+
+def test_no_to_the_set_up_runs_nothing_and_its_end_runs_what_was_wanted(drawn):
+    asked = []
+    drawn.context.ensureReady = asked.append  # as where the user says No
+    drawn.press(drawn.propagating.ui.propagateButton)
+    assert not drawn.propagating.runner.running
+    assert drawn.requests() == []
+    drawn.context.ensureReady = lambda thenDo: True
+    asked[0]()
+    drawn.wait(lambda: not drawn.propagating.runner.running)
+    assert drawn.context.proposal is not None

@@ -232,6 +232,35 @@ def test_the_method_goes_into_the_scene_and_the_request(bench, panel, press):
     assert request.method == "alpnet" and [case.segments[0].name for case in request.supports] == ["Liver"]
 
 
+def test_ticked_entries_device_and_weights_go_into_the_request(bench, both, press):
+    library, panel = both
+    press(library.ui.addSegmentButton)
+    bench.wait()
+    library.ui.sceneSupportsCheckBox.click()
+    bench.context.parameterNode.device, bench.context.parameterNode.weights = "cpu", "mine"
+    bench.add_volume("Huber CT")
+    press(panel.ui.addSceneButton)
+    press(panel.ui.startButton)
+    run(bench, panel)
+    (request,) = bench.requests("transfer")
+    assert list(request.entries) == list(bench.fake.answers.library) and len(request.entries) == 1
+    assert not request.supports
+    assert (request.device, request.weights) == ("cpu", "mine")
+
+
+def test_results_of_files_go_into_the_chosen_folder(bench, panel, press, dialogs, tmp_path):
+    source, folder = tmp_path / "Huber.nrrd", tmp_path / "results"
+    source.write_text("not read by the fake worker")
+    folder.mkdir()
+    dialogs.answer([str(source)])
+    press(panel.ui.addFilesButton)
+    panel.ui.outputPathLineEdit.currentPath = str(folder)
+    press(panel.ui.startButton)
+    run(bench, panel)
+    assert [path.suffixes[-2:] for path in folder.iterdir()] == [[".seg", ".nrrd"]]
+    assert list(tmp_path.glob("*.seg.nrrd")) == []
+
+
 def test_a_volume_that_goes_while_it_waits(bench, panel, press):
     node = bench.add_volume("Huber CT")
     bench.add_volume("Schmidt CT")

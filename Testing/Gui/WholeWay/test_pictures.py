@@ -102,6 +102,11 @@ def test_pictures_of_the_panel_and_the_views(reviewed, pictures):
     composite(after, [images[0], images[3], images[1], images[2]], pictures / "slicer-composite.png")
     show_sections(widget, FURTHER)
     user.wait(lambda: not widget.logic.client.busy)
+    library, queue = (section.ui for section in widget.sections if section.uiName in ("Library", "Volumes"))
+    user.application.press(library.addSegmentButton)
+    user.wait(lambda: library.libraryList.count == 1 and not widget.logic.client.busy)
+    slicer.util.addVolumeFromArray(np.zeros((20, 24, 28), np.int16), name="CT of another phantom")
+    user.application.press(queue.addSceneButton)
     write_png(grab_panel(panel, width=420), pictures / "panel-further.png")
     write_png(grab_panel(panel, width=420, dark=True), pictures / "panel-further-dark.png")
 
