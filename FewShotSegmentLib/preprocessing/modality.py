@@ -35,5 +35,5 @@ def decide_modality(wished: str, volume: NDArray[np.generic]) -> tuple[str, str 
     guess = guess_modality(volume)
     return guess, (
         f"Nothing says whether the volume is CT or MR; its values ({volume.min():g} to {volume.max():g}) look like "
-        f"{guess.upper()}. Give the modality if that is wrong."
+        f"{guess.upper()}. Choose the modality if that is wrong."
     )

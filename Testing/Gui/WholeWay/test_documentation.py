@@ -60,6 +60,7 @@ def test_the_script_of_the_readme_runs(load, tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (script,) = [block for block in blocks if "getModuleLogic" in block]
     monkeypatch.chdir(tmp_path)
+    slicer.mrmlScene.SetRootDirectory(str(tmp_path))  # a scene that was loaded before has left its own there
     volume = slicer.util.addVolumeFromArray(np.zeros((20, 24, 28), np.int16))
     segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
@@ -67,8 +68,8 @@ def test_the_script_of_the_readme_runs(load, tmp_path, monkeypatch):
     drawn[10, 6:16, 6:16] = 1
     segment_id = segmentation.GetSegmentation().AddEmptySegment("liver", "liver")
     slicer.util.updateSegmentBinaryLabelmapFromArray(drawn, segmentation, segment_id, volume)
-    assert slicer.util.saveNode(volume, "ct.nii.gz")
-    assert slicer.util.saveNode(segmentation, "one_slice.seg.nrrd")
+    assert slicer.util.saveNode(volume, str(tmp_path / "ct.nii.gz"))
+    assert slicer.util.saveNode(segmentation, str(tmp_path / "one_slice.seg.nrrd"))
     slicer.mrmlScene.Clear(False)
 
     fake = FakeWorker()
