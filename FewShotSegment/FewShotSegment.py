@@ -138,6 +138,7 @@ class FewShotSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller, event):
         """An empty scene has taken their place; one that is not on screen waits for `enter`."""
+        self.logic.sceneClosed()
         if self._entered:
             self.initializeParameterNode()
 

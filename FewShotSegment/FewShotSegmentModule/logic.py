@@ -310,6 +310,11 @@ class FewShotSegmentLogic:
         self.lastErrors.append(Remembered(title, sentence, detail))
         del self.lastErrors[:-MOST_ERRORS]
 
+    def sceneClosed(self):
+        """Let go of the voxels of volumes that are gone with their scene, here and in the worker."""
+        if self._files is not None:
+            self._files.forgetAll()
+
     def close(self):
         """End all jobs and the worker, and remove its files; the next call starts it anew."""
         for job in list(self._jobs):

@@ -42,6 +42,7 @@ class VolumeFiles:
         self._onForget = onForget
         self._paths = {}  # key → path, the ones used last at the end
         self._users = {}  # key → number of jobs that need it
+        self._gone = set()  # keys of volumes that are no longer in the scene
         self._numbers = itertools.count(1)
 
     def refSteps(self, volumeNode):
@@ -90,15 +91,21 @@ class VolumeFiles:
             self._users.pop(key)
         self._tidy()
 
+    def forgetAll(self):
+        """The volumes are gone from the scene: their voxels go too, as soon as no job needs them."""
+        self._gone.update(self._paths)
+        self._tidy()
+
     def _tidy(self):
         """Let go of what nobody needs, but for the last ones; of one node, only the newest stays."""
         unused = [key for key in self._paths if key not in self._users]
         newest = {key.split("-", 1)[0]: key for key in self._paths}
-        outdated = [key for key in unused if newest[key.split("-", 1)[0]] != key]
+        outdated = [key for key in unused if newest[key.split("-", 1)[0]] != key or key in self._gone]
         others = [key for key in unused if key not in outdated]
         for key in [*outdated, *others[: max(0, len(others) - KEPT)]]:
             with suppress(OSError):  # Windows keeps what the worker has open; the folder goes with the client
                 self._paths.pop(key).unlink(missing_ok=True)
+            self._gone.discard(key)
             self._onForget(key)
 
 

@@ -91,3 +91,14 @@ def test_reload_reads_the_files_beneath_anew(widget):
     assert again is not widget
     assert sys.modules["FewShotSegmentModule.panels.propagatePanel"].PropagatePanel is not before
     assert (again.context.volumeNode, again.context.segmentationNode) == selected
+
+
+def test_a_closed_scene_is_told_to_the_logic(load, monkeypatch):
+    """It lets go of patients' voxels."""
+    import slicer
+
+    widget = load()
+    told = []
+    monkeypatch.setattr(widget.logic, "sceneClosed", lambda: told.append(True))
+    slicer.mrmlScene.Clear(False)
+    assert told == [True]

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
+import module_scene
 import pytest
+from module_scene import scene  # noqa: F401 - a fixture
 
-ROOT = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
 
-
-def load(name: str, path: Path):
-    """A module of a test folder: pytest's importlib mode puts none of them on sys.path."""
-    if name not in sys.modules:
-        specification = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
-        specification.loader.exec_module(module)
-    return sys.modules[name]
-
-
-if importlib.util.find_spec("slicer") is None:
-    collect_ignore_glob = ["test_*.py"]  # no wheels of slicer-core for Linux on Arm and for Intel macOS
+if module_scene.AVAILABLE:
+    module_scene.start(HERE, HERE.parent / "Scene")
 else:
-    headless = load("headless_slicer", ROOT / "Testing" / "MRML" / "headless_slicer.py")
-    headless.start()
-    if str(ROOT / "FewShotSegment") not in sys.path:
-        sys.path.insert(0, str(ROOT / "FewShotSegment"))
-    load("scene_cases", ROOT / "Testing" / "Module" / "Scene" / "scene_cases.py")
-    load("fake_answers", ROOT / "Testing" / "fake_answers.py")
-    load("fake_worker", ROOT / "Testing" / "fake_worker.py")
-    load("job_cases", Path(__file__).with_name("job_cases.py"))
-
-
-@pytest.fixture
-def scene():
-    """Slicer's scene, empty before and after."""
-    from FewShotSegmentModule.scene.segments import reader
-
-    headless.slicer.mrmlScene.Clear(False)
-    yield headless.slicer.mrmlScene
-    reader.forget()
-    headless.slicer.mrmlScene.Clear(False)
+    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture
@@ -53,7 +24,7 @@ def fake():
 
 
 @pytest.fixture
-def logic(scene, fake):
+def logic(scene, fake):  # noqa: F811
     """Does its own steps when `job_cases.turn` says so, as a timer does in Slicer."""
     import job_cases
     from FewShotSegmentModule.logic import FewShotSegmentLogic

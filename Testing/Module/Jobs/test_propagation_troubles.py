@@ -101,6 +101,29 @@ def test_a_moved_segmentation_is_another_one(logic):
     assert not proposal.valid
 
 
+def test_voxels_of_a_closed_scene_go(logic, scene):
+    volume, segmentation = job_cases.case()
+    logic.propagate(volume, segmentation)
+    folder = logic.client.folder / "volumes"
+    assert list(folder.iterdir())
+    scene.Clear(False)
+    logic.sceneClosed()
+    assert not list(folder.iterdir())
+    volume, segmentation = job_cases.case()
+    assert logic.propagate(volume, segmentation).valid
+
+
+def test_voxels_that_a_job_needs_stay_until_it_is_through(logic):
+    volume, segmentation = job_cases.case()
+    job = logic.startPropagation(volume, segmentation)
+    until(logic, lambda: job.state == "running")
+    logic.sceneClosed()
+    folder = logic.client.folder / "volumes"
+    assert list(folder.iterdir())
+    assert job.wait().valid
+    assert not list(folder.iterdir())
+
+
 # --- what goes wrong in mid-run ---
 
 

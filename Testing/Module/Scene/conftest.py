@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
-import pytest
+import module_scene
+from module_scene import scene  # noqa: F401 - a fixture
 
-ROOT = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
 
-
-def load(name: str, path: Path):
-    """A module of a test folder: pytest's importlib mode puts none of them on sys.path."""
-    if name not in sys.modules:
-        specification = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(specification)
-        sys.modules[name] = module
-        specification.loader.exec_module(module)
-    return sys.modules[name]
-
-
-if importlib.util.find_spec("slicer") is None:
-    collect_ignore_glob = ["test_*.py"]  # no wheels of slicer-core for Linux on Arm and for Intel macOS
+if module_scene.AVAILABLE:
+    module_scene.start(HERE)
 else:
-    headless = load("headless_slicer", ROOT / "Testing" / "MRML" / "headless_slicer.py")
-    headless.start()
-    if str(ROOT / "FewShotSegment") not in sys.path:
-        sys.path.insert(0, str(ROOT / "FewShotSegment"))
-    load("scene_cases", Path(__file__).with_name("scene_cases.py"))
-
-
-@pytest.fixture
-def scene():
-    """Slicer's scene, empty before and after."""
-    from FewShotSegmentModule.scene.segments import reader
-
-    headless.slicer.mrmlScene.Clear(False)
-    yield headless.slicer.mrmlScene
-    reader.forget()
-    headless.slicer.mrmlScene.Clear(False)
+    collect_ignore_glob = ["test_*.py"]
