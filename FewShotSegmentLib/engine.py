@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from .allocator import keep_freed_memory
 from .devices import repeatable, resolve_device, with_less_memory
 from .errors import WeightsError
-from .networks import Propagator
-from .preprocessing import NormalisedVolume
+from .networks import Propagator, Refiner
 from .progress import Progress
 from .propagation import FeatureStore, Result, SegmentTask, Sweep
 from .session import VolumeSession
 from .settings import Settings
-from .weights import WeightsInfo, find_weights, load_state
+from .stages import Stages
+from .weights import WeightsInfo, find_weights, load_refiner, load_state
 
 Anchors = Mapping[int, object]
 """{slice index along the axis: mask [row, column] of bool or 0/1}."""
@@ -39,19 +39,31 @@ class Engine:
         network: the mask propagator, in evaluation mode on `device`.
         device: where it computes.
         weights: the manifest's entry of its weights.
+        refiner: corrects masks that have been moved to the next slice; None to take them as they are.
         settings: numbers that shape the result.
+        stages: seconds of each stage of the last call.
         notes: what the last call wants its user to know, a sentence each (a guessed modality, a retry).
         modality: ("ct" or "mr", "given" or "guessed") of the last call.
     """
 
     def __init__(
-        self, network: Propagator, device: torch.device, weights: WeightsInfo, settings: Settings | None = None
+        self,
+        network: Propagator,
+        device: torch.device,
+        weights: WeightsInfo,
+        settings: Settings | None = None,
+        refiner: Refiner | None = None,
     ):
         self.settings = settings or Settings()
         self.device = device
         self.weights = weights
         self.network = network.eval().requires_grad_(False).to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # faster on a CPU too
+        self.refiner = refiner
+        if refiner is not None:
+            refiner.eval().requires_grad_(False).to(device)
+            refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.stages = Stages()
         self.notes: list[str] = []
         self.modality = ("", "")
 
@@ -70,7 +82,7 @@ class Engine:
 
         Args:
             device: "auto", "cpu", "cuda", "cuda:1", … or "mps".
-            weights: name in the manifest; the first one by default.
+            weights: the propagator's name in the manifest; the first one by default. The refiner is the bundled one.
             weights_folder: folder with a manifest and weights; the bundled one by default.
             settings: numbers that shape the result.
 
@@ -90,7 +102,7 @@ class Engine:
             network.load_state_dict(load_state(info))
         except RuntimeError as error:
             raise WeightsError(f"The weights {info.name} do not fit the propagator; use others.") from error
-        return cls(network, where, info, settings)
+        return cls(network, where, info, settings, load_refiner())
 
     def propagate(
         self,
@@ -181,7 +193,6 @@ class Engine:
 
     def sweep(
         self,
-        volume: NormalisedVolume,
         prepare: Prepare,
         notes: list[str],
         progress: Progress | None = None,
@@ -190,7 +201,6 @@ class Engine:
         """Carry segments through a volume, with less memory or on the CPU if the device has too little (for `session`).
 
         Args:
-            volume: the slices.
             prepare: makes what one attempt works with.
             notes: what had to be done is added here, a sentence each.
             progress: called with (slices done, slices in all); an attempt begins at 0 again.
@@ -209,9 +219,12 @@ class Engine:
             settings = replace(self.settings, feature_cache_bytes=0) if thrifty else self.settings
             # parameters are moved in place, so the network stays where the retry ended: later volumes fit there too
             self.network.to(device)
+            if self.refiner is not None:
+                self.refiner.to(device)
             self.device = device
             with repeatable(device):
-                Sweep(self.network, volume, tasks, device, settings, per_call).run(progress, cancelled, store)
+                sweep = Sweep(self.network, self.refiner, tasks, device, settings, per_call, self.stages)
+                sweep.run(progress, cancelled, store)
             return tasks
 
         here = self.device

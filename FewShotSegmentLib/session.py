@@ -81,6 +81,7 @@ class VolumeSession:
         self._shape = array.shape
         self._slice_shape = array.shape[: self._axis] + array.shape[self._axis + 1 :]
         self._pixel = sizes[: self._axis] + sizes[self._axis + 1 :]
+        self._across = sizes[self._axis]
         self._array: NDArray[np.generic] | None = array
         self._grid: NormalisedVolume | None = None
         self._cache_bytes = engine.settings.session_cache_bytes if cache_bytes is None else cache_bytes
@@ -130,6 +131,7 @@ class VolumeSession:
             )
             renewed[name] = ((0, count - 1),) if new is None else neighbourhood(new, checked[name], *ranges[name])
         self.notes[:] = self._volume_notes
+        self._engine.stages.clear()
         grid = self._normalised()
         results: dict[str, SessionResult] = {}
 
@@ -146,9 +148,9 @@ class VolumeSession:
                     renewed=renewed[name],
                 )
                 tasks.append(SegmentTask(anchors, ranges[name], result, grid, self._engine.settings, renewed[name]))
-            return tasks, self._features(grid, device, thrifty)
+            return tasks, self._features(device, thrifty)
 
-        for task in self._engine.sweep(grid, prepare, self.notes, progress, cancelled):
+        for task in self._engine.sweep(prepare, self.notes, progress, cancelled):
             task.finish()
         return results
 
@@ -167,16 +169,19 @@ class VolumeSession:
             assert self._array is not None
             slices = np.moveaxis(self._array, self._axis, 0)
             pixel = self._pixel[0], self._pixel[1]
-            self._grid = normalise(slices, pixel, self.modality[0], self._engine.settings)
+            with self._engine.stages.timed("normalise"):
+                self._grid = normalise(
+                    slices, pixel, self.modality[0], self._engine.settings, across=self._across, finest=True
+                )
             self._array = None  # a file behind it can be closed
         return self._grid
 
-    def _features(self, grid: NormalisedVolume, device: torch.device, thrifty: bool) -> FeatureStore | None:
+    def _features(self, device: torch.device, thrifty: bool) -> FeatureStore | None:
         """What is kept for this device; None where nothing is to be kept from call to call."""
         store = self._store
         if store is not None and (thrifty or store.device != device or store.network is not self._engine.network):
             store = self._store = None
         if store is None and self._cache_bytes > 0 and not thrifty:
-            store = FeatureStore(self._engine.network, grid, device, None, self._cache_bytes)
+            store = FeatureStore(self._engine.network, device, None, self._cache_bytes)
             self._store = store
         return store

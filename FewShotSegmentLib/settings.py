@@ -10,8 +10,22 @@ class Settings:
     """How the engine looks at volumes and carries masks.
 
     Attributes:
-        long_side: pixels of the longer side of a slice as the network sees it. The weights were trained at 192; 256 is
-            what they were measured at.
+        long_side: pixels of the longer side of a whole slice as the networks see it. The weights were trained at 192;
+            256 is what they were measured at.
+        finest_side: windows around structures are cut from slices of at most so many pixels on the longer side.
+        window_margin: side of a window in sides of the square around the annotated mask.
+        window_least: least side of a window in pixels of these slices; the spinal cord has 2 in a planning CT.
+        window_size: pixels of a window's side as the propagator sees it, a multiple of 16.
+        follow_presence: where a mask comes to the edge of its window, the window moves with it if the structure is at
+            least this likely to be there,
+        follow_area: and its mask at most so many times as large as the annotated one: what grows over the edge is
+            mostly wrong, and a window that stays put bounds it.
+        refiner_size: the same for the refiner, a multiple of 8; it was trained at 80.
+        registered_ahead: slices that are registered together with their neighbours, ahead of the run.
+        moved_share: weight of the mask as registration has moved it, beside the refiner's: an organ does not end
+            because of one slice on which it is hard to see, but what the refiner no longer sees is gone after a few.
+        network_share: weight of the propagator's probabilities beside both. Less than what ends a run on its own,
+            (1 − moved_share) / (2 − moved_share) = 0.29, since the propagator runs on past organs' ends.
         ct_window: HU range kept of a CT, soft tissue: organs differ by tens of HU, air and bone by a thousand.
         clip_quantiles: intensity quantiles to which any volume is clipped before it is standardised.
         recent_slices: how many of the last slices are remembered beside the anchor. The weights were trained with
@@ -20,6 +34,7 @@ class Settings:
             sees of the structure lies under one half. It is what sets the engine apart from the prototype in
             `make bench`: +0.018 Dice over whole volumes, no structure worse by more than 0.003. Tried on the same
             cases, 0.5 and more cut single structures short.
+        stop_presence: a run towards an open end stops where the structure is less likely than this to be there.
         fusion_sharpness: exponent on the distance to an anchor where two runs meet: weight = confidence / distance^s.
         feature_cache_bytes: bound on image features kept for the way back. 512 MiB hold about 180 slices; a slice that
             was let go is encoded again.
@@ -47,10 +62,21 @@ class Settings:
     """
 
     long_side: int = 256
+    finest_side: int = 512
+    window_margin: float = 2.0
+    window_least: int = 10
+    window_size: int = 128
+    follow_presence: float = 0.99
+    follow_area: float = 1.0
+    refiner_size: int = 96
+    registered_ahead: int = 8
+    moved_share: float = 0.6
+    network_share: float = 0.15
     ct_window: tuple[float, float] = (-160.0, 240.0)
     clip_quantiles: tuple[float, float] = (0.005, 0.995)
     recent_slices: int = 1
     stop_confidence: float = 0.4
+    stop_presence: float = 0.5
     fusion_sharpness: float = 1.0
     feature_cache_bytes: int = 512 * 2**20
     session_cache_bytes: int = 2**30

@@ -27,8 +27,15 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("volumes", metavar="VOLUME", type=Path, nargs="*", help="images, or folders with images")
     parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, required=True, help="for all that is written")
-    parser.add_argument("--preset", choices=tuple(PRESETS), default="fast", help="published: SSL-ALPNet's and DSPNet's")
-    parser.add_argument("--network", metavar="NAME", help="propagator, dspnet-published, alpnet, dspnet, …")
+    parser.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        default="fast",
+        help="fast: ours, for the propagator; refiner: ours, for the refiner; published: SSL-ALPNet's and DSPNet's",
+    )
+    parser.add_argument(
+        "--network", metavar="NAME", help="propagator, refiner (with its preset), dspnet-published, alpnet, dspnet, …"
+    )
     parser.add_argument("--encoder", metavar="NAME", help="of a few-shot network: resnet101, …, propagator")
     parser.add_argument("--data", choices=("synthetic", "volumes", "both"), help="what it is trained on")
     # not --start, which torchrun would take for its own --start-method

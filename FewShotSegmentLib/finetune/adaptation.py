@@ -144,7 +144,14 @@ class _Adaptation:
         self._tally.say(doing)
         engine = self._engine
         return score_fold(
-            network, engine.device, self._volumes, fold, engine.settings, self._cancelled, self._tally.slices
+            network,
+            engine.refiner,
+            engine.device,
+            self._volumes,
+            fold,
+            engine.settings,
+            self._cancelled,
+            self._tally.slices,
         )
 
     def _train(self, volumes: Sequence[AnnotatedVolume], steps: int, run: str, doing: str) -> Outcome:

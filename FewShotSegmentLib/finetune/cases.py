@@ -106,7 +106,7 @@ def annotate(
     used, note = decide_modality(checks.check_modality(modality), array)
     notes += [note] if note else []
     pixel = sizes[:axis] + sizes[axis + 1 :]
-    grid = normalise(slices, (pixel[0], pixel[1]), used, settings or Settings())
+    grid = normalise(slices, (pixel[0], pixel[1]), used, settings or Settings(), across=sizes[axis])
     return AnnotatedVolume(name, volume_id(array), grid, axis, used, anchors), notes
 
 

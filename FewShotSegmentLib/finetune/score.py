@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,8 +11,7 @@ from numpy.typing import NDArray
 
 from ..devices import is_out_of_memory, repeatable
 from ..errors import DeviceError
-from ..networks import Propagator
-from ..preprocessing import NormalisedVolume
+from ..networks import Propagator, Refiner
 from ..propagation import Result, SegmentTask, Sweep
 from ..settings import Settings
 from .cases import AnnotatedVolume
@@ -23,6 +23,7 @@ Scored = tuple[Place, str, float]
 
 def score_fold(
     network: Propagator,
+    refiner: Refiner | None,
     device: torch.device,
     volumes: Sequence[AnnotatedVolume],
     fold: frozenset[Place],
@@ -34,6 +35,7 @@ def score_fold(
 
     Args:
         network: in evaluation mode, on `device`.
+        refiner: the engine's, likewise.
         device: where to compute.
         volumes: with all that is annotated.
         fold: slices that are left out.
@@ -57,7 +59,7 @@ def score_fold(
             way = find_way(left[place.volume], segment, place.index)
             if way is None:
                 continue
-            found = _find(network, device, left[place.volume], segment, way, place.index, settings, cancelled)
+            found = _find(network, refiner, device, left[place.volume], segment, way, place.index, settings, cancelled)
             scores.append((place, segment, score(found, masks[place.index])))
             if walked:
                 walked(len(way.slices))
@@ -73,6 +75,7 @@ def score(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 
 def _find(
     network: Propagator,
+    refiner: Refiner | None,
     device: torch.device,
     volume: AnnotatedVolume,
     segment: str,
@@ -83,7 +86,7 @@ def _find(
 ) -> NDArray[np.bool_]:
     """Mask of slice `index`, carried from the way's anchors."""
     slices = list(way.slices)
-    grid = NormalisedVolume(volume.grid.slices[slices], volume.grid.native, volume.grid.scale)
+    grid = replace(volume.grid, slices=volume.grid.slices[slices])
     anchors = {slices.index(i): volume.anchors[segment][i] for i in way.anchors}
     result = Result(
         mask=np.zeros((len(slices), *grid.native), bool),
@@ -95,7 +98,7 @@ def _find(
     task = SegmentTask(anchors, (0, len(slices) - 1), result, grid, settings)
     try:
         with repeatable(device):
-            Sweep(network, grid, [task], device, settings).run(None, cancelled)
+            Sweep(network, refiner, [task], device, settings).run(None, cancelled)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError("The device ran out of memory while fine-tuning was scored; use device cpu.") from None

@@ -6,6 +6,7 @@
 from .checkpoint import from_reference_checkpoint
 from .fewshot import FewShotNetwork
 from .propagator import MATCH_STRIDE, SIZE_MULTIPLE, MemoryEntry, Propagator, Readout, SliceFeatures
+from .refiner import Refiner
 from .registry import build, names
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MemoryEntry",
     "Propagator",
     "Readout",
+    "Refiner",
     "SliceFeatures",
     "build",
     "from_reference_checkpoint",

@@ -2,5 +2,16 @@
 
 from .modality import MODALITIES, decide_modality, guess_modality
 from .volume import NormalisedVolume, normalise
+from .window import Window, WindowedVolume, box_of_mask, window_around
 
-__all__ = ["MODALITIES", "NormalisedVolume", "decide_modality", "guess_modality", "normalise"]
+__all__ = [
+    "MODALITIES",
+    "NormalisedVolume",
+    "Window",
+    "WindowedVolume",
+    "box_of_mask",
+    "decide_modality",
+    "guess_modality",
+    "normalise",
+    "window_around",
+]

@@ -30,11 +30,13 @@ class NormalisedVolume:
         slices: float32 [slice, h, w], zero mean and unit deviation over the volume, h and w multiples of 16.
         native: (rows, columns) of a slice before it was resampled.
         scale: what was done to the values, to do the same to a single slice of the volume.
+        distance: between neighbouring slices, in pixels of `slices`.
     """
 
     slices: Tensor
     native: tuple[int, int]
     scale: IntensityScale
+    distance: float = 1.0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -57,7 +59,13 @@ class NormalisedVolume:
 
 
 def normalise(
-    slices: NDArray[np.generic], pixel_size: tuple[float, float], modality: str, settings: Settings
+    slices: NDArray[np.generic],
+    pixel_size: tuple[float, float],
+    modality: str,
+    settings: Settings,
+    *,
+    across: float | None = None,
+    finest: bool = False,
 ) -> NormalisedVolume:
     """Clip, resample and standardise a volume.
 
@@ -70,13 +78,18 @@ def normalise(
         pixel_size: (row, column) size of a pixel in mm.
         modality: "ct" (values in HU) or "mr".
         settings: window, quantiles and size.
+        across: distance between slices in mm; that of the smaller side of a pixel by default.
+        finest: keep the volume's own resolution, up to `settings.finest_side` pixels, for windows to be cut from.
 
     Raises:
         InputError: values that are not finite, or no contrast.
     """
     window = settings.ct_window if modality == "ct" else None
     low, high = _intensity_range(slices, window, settings.clip_quantiles)
-    size = _grid_size(slices.shape[1:], pixel_size, settings.long_side)
+    if finest:
+        size = _finest_size(slices.shape[1:], pixel_size, settings.finest_side)
+    else:
+        size = _grid_size(slices.shape[1:], pixel_size, settings.long_side)
     out = torch.empty((slices.shape[0], *size))
     for start, block in _blocks(slices):
         out[start : start + len(block)] = _resample(block.clamp_(low, high), size)
@@ -85,7 +98,9 @@ def normalise(
         raise InputError(_no_contrast(modality))
     scale = IntensityScale(low, high, mean, deviation)
     out.sub_(scale.mean).div_(scale.divisor)
-    return NormalisedVolume(out, (int(slices.shape[1]), int(slices.shape[2])), scale)
+    pixel = max(n * mm for n, mm in zip(slices.shape[1:], pixel_size, strict=True)) / max(size)
+    distance = (across or min(pixel_size)) / pixel
+    return NormalisedVolume(out, (int(slices.shape[1]), int(slices.shape[2])), scale, distance)
 
 
 def _intensity_range(
@@ -134,6 +149,15 @@ def _grid_size(rows_columns: tuple[int, ...], pixel_size: tuple[float, float], l
     extent = [n * s / finest for n, s in zip(rows_columns, pixel_size, strict=True)]
     scale = long_side / max(extent)
     height, width = (max(1, round(e * scale / SIZE_MULTIPLE)) * SIZE_MULTIPLE for e in extent)
+    return height, width
+
+
+def _finest_size(rows_columns: tuple[int, ...], pixel_size: tuple[float, float], most: int) -> tuple[int, int]:
+    """(h, w): square pixels of the smaller side of the volume's own; the volume's own grid where that fits."""
+    finest = min(pixel_size)
+    extent = [n * s / finest for n, s in zip(rows_columns, pixel_size, strict=True)]
+    scale = min(1.0, most / max(extent))
+    height, width = (max(1, round(e * scale)) for e in extent)
     return height, width
 
 

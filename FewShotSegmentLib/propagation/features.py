@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..networks import Propagator, SliceFeatures
-from ..preprocessing import NormalisedVolume
+from ..preprocessing import Window, WindowedVolume
 
 
 class FeatureStore:
@@ -30,7 +30,6 @@ class FeatureStore:
     def __init__(
         self,
         network: Propagator,
-        volume: NormalisedVolume,
         device: torch.device,
         wanted_again: Iterable[int] | None,
         cache_bytes: int,
@@ -39,7 +38,6 @@ class FeatureStore:
 
         Args:
             network: the encoder's owner.
-            volume: slices to encode.
             device: where to compute and keep.
             wanted_again: slices of one sweep that will be asked for on the way down too; None keeps all, for any
                 number of sweeps.
@@ -47,25 +45,24 @@ class FeatureStore:
         """
         self.network = network
         self.device = device
-        self._volume = volume
         self._wanted_again = None if wanted_again is None else set(wanted_again)
         self._room = cache_bytes
-        self._kept: dict[int, list[Tensor]] = {}
+        self._kept: dict[tuple[Window, int], list[Tensor]] = {}
         self.encoded = 0
 
-    def get(self, index: int) -> tuple[Tensor, SliceFeatures]:
-        """Image [1, 1, h, w] and features of slice `index`."""
-        image = self._volume.image(index, self.device).contiguous(memory_format=torch.channels_last)
+    def get(self, view: WindowedVolume, index: int) -> tuple[Tensor, SliceFeatures]:
+        """Image [1, 1, h, w] and features of slice `index` as a window shows it."""
+        image = view.image(index, self.device).contiguous(memory_format=torch.channels_last)
         encoder = self.network.image_encoder
         stem = encoder.stem(image)
-        deep = self._kept.pop(index, None)
+        deep = self._kept.pop((view.window, index), None)
         if deep is None:
             deep = [level.half() for level in encoder.deepen(stem)]
             self.encoded += 1
         else:
             self._room += _bytes(deep)
         if self._wanted_again is None or index in self._wanted_again:
-            self._keep(index, deep)
+            self._keep((view.window, index), deep)
         return image, self.network.project([stem, *(level.float() for level in deep)])
 
     @property
@@ -78,10 +75,10 @@ class FeatureStore:
         if self._wanted_again is not None:
             self._wanted_again.clear()
 
-    def _keep(self, index: int, deep: list[Tensor]) -> None:
+    def _keep(self, place: tuple[Window, int], deep: list[Tensor]) -> None:
         """Keep a slice as the one used last; the dictionary is in the order of use."""
         self._room -= _bytes(deep)
-        self._kept[index] = deep
+        self._kept[place] = deep
         while self._room < 0:
             self._room += _bytes(self._kept.pop(next(iter(self._kept))))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..networks import MemoryEntry
-from ..preprocessing import NormalisedVolume
+from ..preprocessing import NormalisedVolume, Window, WindowedVolume, box_of_mask, window_around
 from ..settings import Settings
 from .confidence import slice_confidence
 from .fusion import Vote, fuse
+from .guide import Guide
 from .memory import RunMemory
 from .plan import Run, Stretch, plan_runs
 from .result import Result
@@ -22,11 +23,24 @@ from .result import Result
 
 @dataclass
 class RunState:
-    """A run under way: what it remembers and the mask it carried last ([1, 1, h, w], 0 to 1)."""
+    """A run under way.
+
+    Attributes:
+        run: where it goes.
+        memory: what it remembers, as its window shows it.
+        guide: where its mask moves to.
+        prior: the mask it carried last, [1, 1, h, w] of its window, 0 to 1.
+    """
 
     run: Run
     memory: RunMemory
+    guide: Guide
     prior: Tensor
+
+    @property
+    def view(self) -> WindowedVolume:
+        """The window it sees slices through."""
+        return self.guide.view
 
 
 class SegmentTask:
@@ -62,7 +76,8 @@ class SegmentTask:
         self._mask = np.moveaxis(result.mask, result.axis, 0)
         self._probability = None if result.probability is None else np.moveaxis(result.probability, result.axis, 0)
         self._remembered: dict[int, MemoryEntry] = {}
-        self._votes: dict[int, Vote] = {}
+        self._votes: dict[int, tuple[Vote, WindowedVolume]] = {}
+        self._views: dict[int, WindowedVolume] = {}
         self._under_way: list[RunState] = []
         result.slice_confidence[:] = 1.0
         for index, mask in self.anchors.items():
@@ -76,9 +91,20 @@ class SegmentTask:
         """Runs that leave slice `index` in this direction."""
         return [run for run in self.runs if run.anchor == index and run.direction == direction]
 
+    def view(self, index: int) -> WindowedVolume:
+        """The window that anchor `index` is seen through, and so are the runs that leave it."""
+        if index not in self._views:
+            size = self._volume.size
+            window = window_around(box_of_mask(self.anchors[index], size), size, self._settings)
+            self._views[index] = self._view(window)
+        return self._views[index]
+
+    def _view(self, window: Window) -> WindowedVolume:
+        return WindowedVolume(self._volume, window, self._settings.window_size)
+
     def anchor_mask(self, index: int, device: torch.device) -> Tensor:
         """Mask of anchor `index` as the network sees it, [1, 1, h, w], 0 to 1."""
-        return self._volume.mask_to_grid(self.anchors[index], device)
+        return self.view(index).mask_to_grid(self.anchors[index], device)
 
     def remembers(self, index: int) -> bool:
         """Whether anchor `index` has been remembered; once is enough for both directions."""
@@ -92,47 +118,88 @@ class SegmentTask:
         """Begin the runs that leave anchor `index` in this direction; it must have been remembered."""
         for run in self.starts_at(index, direction):
             memory = RunMemory(self._remembered[index], self._settings.recent_slices)
-            self._under_way.append(RunState(run, memory, self.anchor_mask(index, device)))
+            mask = self.anchor_mask(index, device)
+            guide = Guide(self.view(index), run, index, mask, self._settings)
+            self._under_way.append(RunState(run, memory, guide, mask))
+
+    def outgrown(self, state: RunState, presence: float) -> WindowedVolume | None:
+        """The window that a run needs from now on, where its mask has travelled to the edge of the one it has.
+
+        Args:
+            state: the run.
+            presence: how likely the structure is there, 0 to 1; a doubtful one is not followed.
+        """
+        view, size, settings = state.view, self._volume.size, self._settings
+        mask = state.prior[0, 0] > 0.5
+        box = view.box_of(mask)
+        if box is None or presence < settings.follow_presence or view.window.holds(box, size):
+            return None
+        area = float(mask.sum()) * (view.window.side / view.size[0]) ** 2
+        if area > settings.follow_area * state.guide.origin.area:
+            return None
+        window = window_around(box, size, settings, least=view.window.side)
+        return None if window == view.window else self._view(window)
+
+    def move_window(self, state: RunState, view: WindowedVolume) -> Tensor:
+        """Go on through another window from the slice just done; returns its mask there, [1, 1, h, w]."""
+        native = state.view.logits_to_native(torch.logit(state.prior, eps=1e-6))[0] > 0
+        mask = view.mask_to_grid(native.cpu().numpy(), state.prior.device)
+        state.guide = state.guide.through(view, mask)
+        state.prior = mask
+        return mask
 
     def due(self, index: int) -> RunState | None:
         """The run that visits slice `index` now, if one is still under way (runs of one direction never overlap)."""
         return next((state for state in self._under_way if state.run.visits(index)), None)
 
-    def settle(self, state: RunState, index: int, logits: Tensor) -> bool:
-        """Take in what a run found on slice `index` (logits [1, 1, h, w]); False when the run ends there.
+    def settle(self, state: RunState, index: int, logits: Tensor, presence: float) -> bool:
+        """Take in what a run found on slice `index`; False when the run ends there.
 
-        A run towards an open end stops where it finds nothing, or is too unsure of what it finds (then nothing is
-        written for that slice); one towards another anchor has no reason to think that the structure ends.
+        A run towards an open end stops where it finds nothing, where the structure is more likely not there than there,
+        or where it is too unsure of what it finds (then nothing is written for that slice); one towards another anchor
+        has no reason to think that the structure ends.
+
+        Args:
+            state: the run.
+            index: of the slice.
+            logits: of its mask, [1, 1, h, w] of its window.
+            presence: how likely the structure is there at all, 0 to 1.
         """
-        probability = self._volume.logits_to_native(logits)[0].sigmoid()
-        found = bool((probability > 0.5).any())
         if state.run.meets:
-            self._meet(state, index, logits, found)
+            found = bool((logits > 0).any())
+            self._meet(state, index, logits, presence, found)
         else:
-            confidence = slice_confidence(probability)
-            if found and confidence < self._settings.stop_confidence:
+            probability = state.view.logits_to_native(logits)[0].sigmoid()
+            found = bool((probability > 0.5).any())
+            confidence = slice_confidence(probability, presence)
+            if found and (presence < self._settings.stop_presence or confidence < self._settings.stop_confidence):
                 found = False
-                self.result.slice_confidence[index] = confidence
+                gone = presence < self._settings.stop_presence
+                self.result.slice_confidence[index] = 1 - presence if gone else confidence
             else:
-                self._write(index, probability)
+                self._write(index, probability, confidence)
         if not found:
             self._stop(state, index)
         elif index == state.run.last:
             self._under_way.remove(state)
         return found and index != state.run.last
 
-    def _meet(self, state: RunState, index: int, logits: Tensor, found: bool) -> None:
+    def _meet(self, state: RunState, index: int, logits: Tensor, presence: float, found: bool) -> None:
         """Between two anchors: wait for the other run's vote, then write what both say."""
-        vote = Vote(logits, slice_confidence(logits[0, 0].sigmoid()), abs(index - state.run.anchor))
+        vote = Vote(logits, slice_confidence(logits[0, 0].sigmoid(), presence), abs(index - state.run.anchor))
+        own = vote, state.view
         other = self._votes.pop(index, None)
         # a run that has lost the structure has no say where the other still sees it: between two anchors it exists
-        votes = [v for v in (vote if found else None, other) if v is not None]
+        votes = [v for v in (own if found else None, other) if v is not None]
         if votes:
-            self._write(index, self._volume.logits_to_native(fuse(votes, self._settings.fusion_sharpness))[0].sigmoid())
+            # runs may see the slice through different windows; they agree on the volume's own grid
+            same_grid = [replace(v, logits=view.logits_to_native(v.logits)[:, None]) for v, view in votes]
+            probability = fuse(same_grid, self._settings.fusion_sharpness)[0, 0].sigmoid()
+            self._write(index, probability, max(v.confidence for v in same_grid) * slice_confidence(probability))
         else:
             self.result.slice_confidence[index] = vote.confidence
         if found and other is None:
-            self._votes[index] = vote
+            self._votes[index] = own
 
     def _stop(self, state: RunState, index: int) -> None:
         """End a run that found nothing on slice `index`; the slices behind it inherit that slice's confidence."""
@@ -141,20 +208,15 @@ class SegmentTask:
             for behind in range(index, state.run.last + state.run.direction, state.run.direction):
                 self.result.slice_confidence[behind] = self.result.slice_confidence[index]
 
-    def _write(self, index: int, probability: Tensor) -> None:
+    def _write(self, index: int, probability: Tensor, confidence: float) -> None:
         """Write one slice's probabilities [row, column]."""
         self._mask[index] = (probability > 0.5).cpu().numpy()
         if self._probability is not None:
             self._probability[index] = probability.cpu().numpy()
-        self.result.slice_confidence[index] = slice_confidence(probability)
+        self.result.slice_confidence[index] = confidence
 
     def finish(self) -> Result:
         """The filled result."""
         self.result.find_slices()
         self.result.seconds = self.seconds
         return self.result
-
-
-def stack_priors(states: list[RunState]) -> Tensor:
-    """Priors of several segments as one batch, [N, 1, h, w]."""
-    return states[0].prior if len(states) == 1 else torch.cat([state.prior for state in states])

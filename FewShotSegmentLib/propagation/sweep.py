@@ -10,17 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..errors import Cancelled
-from ..networks import MemoryEntry, Propagator, SliceFeatures
-from ..preprocessing import NormalisedVolume
+from ..networks import MemoryEntry, Propagator, Refiner, SliceFeatures
+from ..networks.refiner import Moved
+from ..preprocessing import Window, WindowedVolume
 from ..progress import Progress
 from ..settings import Settings
+from ..stages import Stages
 from .features import FeatureStore
-from .memory import stack_entries
+from .memory import RunMemory, stack_entries
 from .plan import DOWN, UP
-from .segment import RunState, SegmentTask, stack_priors
+from .segment import RunState, SegmentTask
 
 
 class Sweep:
@@ -29,14 +32,27 @@ class Sweep:
     def __init__(
         self,
         network: Propagator,
-        volume: NormalisedVolume,
+        refiner: Refiner | None,
         tasks: Sequence[SegmentTask],
         device: torch.device,
         settings: Settings,
         segments_per_call: int = 1,
+        stages: Stages | None = None,
     ):
+        """Prepare.
+
+        Args:
+            network: the propagator.
+            refiner: corrects moved masks; without one they are taken as they are.
+            tasks: segments to be carried.
+            device: where to compute.
+            settings: of the engine.
+            segments_per_call: segments of one window that are decoded together.
+            stages: where the time goes is added here.
+        """
         self._network = network
-        self._volume = volume
+        self._refiner = refiner
+        self._stages = Stages() if stages is None else stages
         self._tasks = tasks
         self._device = device
         self._settings = settings
@@ -64,7 +80,7 @@ class Sweep:
         up, down = self._wanted(UP), self._wanted(DOWN)
         if store is None:
             bound = self._settings.feature_cache_bytes
-            store = FeatureStore(self._network, self._volume, self._device, up & down, bound)
+            store = FeatureStore(self._network, self._device, up & down, bound)
         if progress:
             progress(0, self._total)
         for direction, wanted in ((UP, sorted(up)), (DOWN, sorted(down, reverse=True))):
@@ -90,49 +106,110 @@ class Sweep:
         """All that happens on one slice: runs under way are carried on, new ones set out."""
         due = [(task, state) for task in self._tasks if (state := task.due(index)) is not None]
         starting = [task for task in self._tasks if task.starts_at(index, direction)]
-        to_remember = [task for task in starting if not task.remembers(index)]
-        if due or to_remember:
+        for together in _same_window(due):
+            tasks = [task for task, _ in together]
             start = time.perf_counter()
-            image, features = store.get(index)
-            _share_time([task for task, _ in due] + to_remember, start)
-            for position in range(0, len(due), self._segments_per_call):
-                self._carry_on(index, due[position : position + self._segments_per_call], image, features)
-            for task in to_remember:
-                start = time.perf_counter()
-                mask = task.anchor_mask(index, self._device)
-                task.remember(index, self._network.remember(image, features, mask))
-                _share_time([task], start)
+            image, features = self._see(store, together[0][1].view, index)
+            _share_time(tasks, start)
+            for position in range(0, len(together), self._segments_per_call):
+                chunk = together[position : position + self._segments_per_call]
+                for batch in _same_length(chunk):
+                    self._carry_on(index, batch, image, features, store)
         for task in starting:
+            start = time.perf_counter()
+            if not task.remembers(index):
+                image, features = self._see(store, task.view(index), index)
+                mask = task.anchor_mask(index, self._device)
+                with self._stages.timed("remember"):
+                    task.remember(index, self._network.remember(image, features, mask))
             task.set_out(index, direction, self._device)
+            _share_time([task], start)
+
+    def _see(self, store: FeatureStore, view: WindowedVolume, index: int) -> tuple[Tensor, SliceFeatures]:
+        with self._stages.timed("encode"):
+            return store.get(view, index)
 
     def _carry_on(
-        self, index: int, chunk: list[tuple[SegmentTask, RunState]], image: Tensor, features: SliceFeatures
+        self,
+        index: int,
+        batch: list[tuple[SegmentTask, RunState]],
+        image: Tensor,
+        features: SliceFeatures,
+        store: FeatureStore,
     ) -> None:
-        """Read, decode and remember one slice for some segments."""
+        """Move, match, decode, refine and remember one slice for some segments of one window."""
         start = time.perf_counter()
-        for batch in _same_length(chunk):
-            states = [state for _, state in batch]
+        states = [state for _, state in batch]
+        with self._stages.timed("register"):
+            seen, priors = zip(*(state.guide.move(index, state.prior) for state in states), strict=True)
+            prior = torch.cat(priors)
+        with self._stages.timed("match and decode"):
             readout = self._network.read(features, stack_entries([state.memory.entries() for state in states]))
-            logits, _ = self._network.decode(features, readout, stack_priors(states))
-            going_on = []
-            for (task, state), own in zip(batch, logits.split(1), strict=True):
-                if task.settle(state, index, own):
+            found = self._network.decode(features, readout, prior)[0].sigmoid()
+        with self._stages.timed("refine"):
+            shown = Moved(*(torch.cat(parts) for parts in zip(*seen, strict=True)))
+            logits, presence = self._refine(shown, prior, found)
+        going_on = []
+        with self._stages.timed("write"):
+            for place, (task, state) in enumerate(batch):
+                own = logits[place : place + 1]
+                if task.settle(state, index, own, presence[place]):
                     state.prior = own.sigmoid()
-                    going_on.append(state)
+                    going_on.append((place, task, state))
                     self._done += 1
                 else:  # the slices that this run will not visit any more are done too
                     self._done += 1 + abs(state.run.last - index)
-            if going_on:
-                entries = self._network.remember(image, features, stack_priors(going_on))
-                for state, *parts in zip(going_on, *(part.split(1) for part in entries), strict=True):
+        with self._stages.timed("remember"):
+            staying = []
+            for place, task, state in going_on:
+                view = task.outgrown(state, presence[place])
+                if view is None:
+                    staying.append(state)
+                    continue
+                mask = task.move_window(state, view)
+                # what it remembers was seen through the old window, so this slice stands for all of it
+                state.memory = RunMemory(
+                    self._network.remember(*store.get(view, index), mask), self._settings.recent_slices
+                )
+            if staying:
+                entries = self._network.remember(image, features, torch.cat([state.prior for state in staying]))
+                for state, *parts in zip(staying, *(part.split(1) for part in entries), strict=True):
                     state.memory.add(MemoryEntry(*parts))
-        _share_time([task for task, _ in chunk], start)
+        _share_time([task for task, _ in batch], start)
+
+    def _refine(self, seen: Moved, moved: Tensor, found: Tensor) -> tuple[Tensor, list[float]]:
+        """Logits of three opinions, and how likely each structure is there.
+
+        Args:
+            seen: what the refiner sees.
+            moved: masks as registration has moved them, [N, 1, h, w].
+            found: the propagator's, likewise.
+        """
+        share, kept = self._settings.network_share, self._settings.moved_share
+        if self._refiner is None:
+            return torch.logit(share * found + (1 - share) * moved, eps=_EPS), [1.0] * len(moved)
+        logits, presence = self._refiner(seen)
+        refined = F.interpolate(logits, size=moved.shape[-2:], mode="bilinear", align_corners=False).sigmoid()
+        mixed = share * found + (1 - share) * (kept * moved + (1 - kept) * refined)
+        return torch.logit(mixed, eps=_EPS), presence.sigmoid().tolist()
+
+
+_EPS = 1e-6
+"""Probabilities this near to 0 and 1 are as good as certain; their logits stay finite."""
 
 
 def _share_time(tasks: list[SegmentTask], start: float) -> None:
     """Put the time since `start` down to these segments, in equal shares."""
     for task in tasks:
         task.seconds += (time.perf_counter() - start) / len(tasks)
+
+
+def _same_window(due: list[tuple[SegmentTask, RunState]]) -> list[list[tuple[SegmentTask, RunState]]]:
+    """Runs by the window they see slices through: those of one window share a slice's features."""
+    groups: dict[Window, list[tuple[SegmentTask, RunState]]] = {}
+    for task, state in due:
+        groups.setdefault(state.view.window, []).append((task, state))
+    return list(groups.values())
 
 
 def _same_length(chunk: list[tuple[SegmentTask, RunState]]) -> list[list[tuple[SegmentTask, RunState]]]:

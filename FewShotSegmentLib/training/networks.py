@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from ..errors import InputError, WeightsError
-from ..networks import Propagator, build, names
+from ..networks import Propagator, Refiner, build, names
 from ..networks.encoders.propagator import PropagatorEncoder
-from ..weights import WeightsInfo, find_weights, find_weights_folder, load_state
+from ..weights import WeightsInfo, find_weights, find_weights_folder, load_state, read_manifest
 from .few_shot_task import FewShotTask
 from .propagator_task import PropagatorTask
+from .refiner_task import RefinerTask
 from .settings import TrainSettings
 
 START = ("random", "bundled")
@@ -25,8 +26,8 @@ def make_task(settings: TrainSettings, start: str | Path) -> nn.Module:
 
     Args:
         settings: network, encoder and loss; random weights depend on the seed alone.
-        start: "random"; "bundled" (the propagator's weights, or its encoder's for a few-shot network with the encoder
-            "propagator"); or a folder or name of weights of the same network.
+        start: "random"; "bundled" (weights of the propagator or the refiner, or the propagator's encoder for a few-shot
+            network with the encoder "propagator"); or a folder or name of weights of the same network.
 
     Raises:
         InputError: there are no such weights for this network.
@@ -41,7 +42,7 @@ def make_task(settings: TrainSettings, start: str | Path) -> nn.Module:
 
 
 def network_name(settings: TrainSettings) -> str:
-    """What the manifest calls the network: "propagator", or network and encoder such as "dspnet/resnet50"."""
+    """What the manifest calls the network: "propagator", "refiner", or with its encoder "dspnet/resnet50" and such."""
     return settings.network if not settings.encoder else f"{settings.network}/{settings.encoder}"
 
 
@@ -55,6 +56,14 @@ def _make(settings: TrainSettings, start: str | Path) -> nn.Module:
         # what the kernels of CPUs and tensor cores take two to three times as fast
         propagator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return PropagatorTask(propagator, settings.few_shot)
+    if settings.network == "refiner":
+        if settings.encoder:
+            raise InputError("The refiner has no encoder; leave out --encoder.")
+        refiner = Refiner()
+        if str(start) != "random":
+            _load(refiner, start, "refiner")
+        refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return RefinerTask(refiner)
     encoder: Any = settings.encoder
     if str(start) == "bundled":
         if encoder != "propagator":
@@ -66,7 +75,7 @@ def _make(settings: TrainSettings, start: str | Path) -> nn.Module:
         _load(propagator, start, "propagator")
         encoder = PropagatorEncoder(propagator)
     if settings.network not in names():
-        known = ", ".join(("propagator", *names()))
+        known = ", ".join(("refiner", "propagator", *names()))
         raise InputError(f"There is no network called “{settings.network}” to train; there are: {known}.")
     network = build(settings.network, encoder)
     if str(start) not in START:
@@ -74,17 +83,28 @@ def _make(settings: TrainSettings, start: str | Path) -> nn.Module:
     return FewShotTask(network, settings.alignment, settings.background_weight)
 
 
-def find_start(start: str | Path) -> WeightsInfo:
+def find_start(start: str | Path, network: str = "propagator") -> WeightsInfo:
     """The manifest's entry of weights to start from.
+
+    Args:
+        start: "bundled", or a folder or name of weights.
+        network: of which the bundled ones are taken; a folder's are the first ones, whatever they are of.
 
     Raises:
         WeightsError: there are none.
     """
-    return find_weights(None, find_weights_folder(None if str(start) == "bundled" else start))
+    if str(start) != "bundled":
+        return find_weights(None, find_weights_folder(start))
+    for info in read_manifest().values():
+        if info.network == network:
+            return info
+    raise WeightsError(
+        f"No weights of the {network} are bundled; use --weights random, or a folder of weights that were trained."
+    )
 
 
 def _load(network: nn.Module, start: str | Path, name: str) -> None:
-    info = find_start(start)
+    info = find_start(start, name)
     if info.network != name:
         raise WeightsError(f"The weights {info.name} are of the network {info.network}; {name} is needed.")
     try:

@@ -17,7 +17,7 @@ from ..settings import Settings
 from ..version import __version__
 from ..weights.places import check_name
 from .record import Record, check_same, check_settings, clear, read_record
-from .settings import PRESETS, TrainSettings
+from .settings import PRESETS, SEQUENCES, TrainSettings
 
 if TYPE_CHECKING:
     from ..episodes import TrainingData
@@ -103,7 +103,8 @@ class PretrainJob:
                 processes.wait()
             from .networks import find_start  # noqa: PLC0415
 
-            begun = None if self._start == "random" else find_start(self._start)
+            refined = self.settings.network == "refiner"
+            begun = None if self._start == "random" else find_start(self._start, "refiner" if refined else "propagator")
             outcome, notes = self._train(device, processes, data, (before, begun), progress, cancelled, tell)
             report = self._report(outcome, data, [*data.notes, *notes], str(device), time.perf_counter() - start)
             if processes.first:
@@ -119,6 +120,8 @@ class PretrainJob:
             )
         if self.validate is not None and not self.validate.is_dir():
             raise InputError(f"There is no folder {self.validate} to validate on.")
+        if self.validate is not None and self.settings.network == "refiner":
+            raise InputError("The refiner cannot be validated on its own; leave out --validate.")
         for name in ("validate_every", "checkpoint_every", "jobs"):
             if getattr(self, name) < 1:
                 option = name.replace("_", "-")
@@ -139,9 +142,9 @@ class PretrainJob:
             return TrainingData([], ["The images are not used with --data synthetic."] if self.volumes else [])
         from ..superpixels import SuperpixelSettings  # noqa: PLC0415
 
-        side = self.settings.long_side if self.settings.network == "propagator" else self.settings.size
+        side = self.settings.long_side if self.settings.network in SEQUENCES else self.settings.size
         # episodes of one slice want the published 2D superpixels; sequences must know where a structure ends
-        flat = self.settings.network != "propagator" and self.settings.episodes == "published"
+        flat = self.settings.network not in SEQUENCES and self.settings.episodes == "published"
         return read_training_volumes(
             self.volumes,
             replace(Settings(), long_side=side),

@@ -11,6 +11,8 @@ from ..errors import InputError
 OPTIMISERS = ("sgd", "adamw")
 SCHEDULES = ("steps", "cosine", "hold")
 PRECISIONS = ("float32", "bfloat16")
+SEQUENCES = ("propagator", "refiner")
+"""Networks that are led along slices; the others take episodes."""
 
 
 @dataclass(frozen=True)
@@ -18,18 +20,23 @@ class TrainSettings:
     """Numbers of a training; all that decides about its curve, and nothing that does not.
 
     Attributes:
-        network: "propagator" (which also trains the encoder for few-shot networks), or a name of `networks.names`.
+        network: "propagator" (which also trains the encoder for few-shot networks), "refiner", or a name of
+            `networks.names`.
         encoder: of a few-shot network; its usual one by default (None).
         data: "synthetic", "volumes" or "both".
         iterations: steps of the optimiser.
         parts: pieces of a batch that are made and passed through the network one after the other; several processes
             share them out, so their number must be a multiple of the processes'.
         per_part: sequences or episodes in a part; the batch is parts · per_part.
-        size: pixels of the sides of what the network sees, a multiple of 16.
+        size: pixels of the sides of what the network sees, a multiple of 16; of the slices out of which the refiner's
+            windows are cut.
         long_side: pixels of the longer side of a volume's slices, of which the propagator sees windows of `size`: its
             structures are then as large as in use, at a fraction of the cost. Few-shot networks see whole slices of
             `size`.
         length: least and most slices that a sequence has beside its support.
+        size_of_window: pixels of the sides of what the refiner sees, a multiple of 8 and at least 32: registration
+            works on half of that, and 12 is its least.
+        windows: most slices of a sequence that the refiner is led along.
         episodes: how a few-shot network's episodes are made of volumes: "published" (one slice twice) or "volumetric"
             (other slices, other "patients").
         volumes_share: share of parts that come from volumes where `data` is "both".
@@ -65,6 +72,8 @@ class TrainSettings:
     size: int = 160
     long_side: int = 256
     length: tuple[int, int] = (4, 8)
+    size_of_window: int = 80
+    windows: int = 8
     episodes: str = "volumetric"
     volumes_share: float = 0.6
     implants: float = 0.75
@@ -95,11 +104,19 @@ class TrainSettings:
             raise InputError(f"Episodes are “published” or “volumetric”, not “{self.episodes}”.")
         if self.data not in {"synthetic", "volumes", "both"}:
             raise InputError(f"Training data are “synthetic”, “volumes” or “both”, not “{self.data}”.")
-        for name in ("iterations", "parts", "per_part", "reuse"):
+        for name in ("iterations", "parts", "per_part", "reuse", "windows"):
             if getattr(self, name) < 1:
                 raise InputError(f"The training setting {name} must be at least 1, not {getattr(self, name)}.")
         if self.size < 32 or self.size % 16:
             raise InputError(f"The size of training slices must be a multiple of 16 and at least 32, not {self.size}.")
+        if self.size_of_window < 32 or self.size_of_window % 8:
+            raise InputError(
+                f"The size of the refiner's windows must be a multiple of 8 and at least 32, not {self.size_of_window}."
+            )
+        if self.network == "refiner" and self.other_patient:
+            raise InputError(
+                "The refiner learns from one patient's slices at a time; use --preset refiner, or set other_patient=0."
+            )
         if not 1 <= self.length[0] <= self.length[1]:
             raise InputError(f"The length of sequences must be (least, most), at least 1, not {self.length}.")
         if not self.learning_rate > 0:
@@ -166,6 +183,24 @@ class TrainSettings:
 
 PRESETS: dict[str, TrainSettings] = {
     "fast": TrainSettings(),
+    # sequences are longer than what is shown of them, so that some begin farther out; slices of one patient alone
+    "refiner": TrainSettings(
+        network="refiner",
+        iterations=3000,
+        per_part=16,
+        size=128,
+        length=(8, 14),
+        volumes_share=0.5,
+        implants=0.8,
+        other_patient=0.0,
+        reuse=12,
+        learning_rate=1e-3,
+        weight_decay=1e-3,
+        warm_up=50,
+        cooldown=800,
+        average=0.995,
+        few_shot=0.0,
+    ),
     # SSL-ALPNet and DSPNet, METHODS: SGD 1e-3, momentum 0.9, decay 5e-4, × 0.95 every 1000 steps, batch 1, 256 px,
     # weights [0.05, 1] and alignment loss of weight 1, float32, 50 000 steps (DSPNet; ALPNet has 100 100)
     "published": TrainSettings(
@@ -187,7 +222,8 @@ PRESETS: dict[str, TrainSettings] = {
         few_shot=0.0,
     ),
 }
-"""“fast” is ours; “published” is the published recipe of DSPNet (ALPNet: network alpnet, 100 100 iterations)."""
+"""“fast” and “refiner” are ours; “published” is the published recipe of DSPNet (ALPNet: network alpnet, 100 100
+iterations)."""
 
 
 def preset(name: str) -> TrainSettings:

@@ -13,10 +13,14 @@ from ..errors import InputError
 from .batches import SequenceBatch
 from .few_shot_task import EpisodeBatch
 from .seeds import seed_of
-from .settings import TrainSettings
+from .settings import SEQUENCES, TrainSettings
 from .synthetic_source import SyntheticSource
 from .trainer import Source
 from .volume_source import VolumeEpisodes, VolumeSequences
+from .windows import WindowSource
+
+_WHOLE_STRUCTURES: dict[str, Any] = {"regions": 0.03}
+"""Regions come in scattered pieces; the refiner is for structures that a window can hold."""
 
 
 def make_source(settings: TrainSettings, volumes: Sequence[TrainingVolume], device: torch.device) -> Source:
@@ -32,16 +36,17 @@ def make_source(settings: TrainSettings, volumes: Sequence[TrainingVolume], devi
     """
     if settings.data != "synthetic" and not volumes:
         raise InputError("Training on volumes needs an image; name a folder of images, or use --data synthetic.")
-    sequences = settings.network == "propagator"
+    sequences = settings.network in SEQUENCES
     real: Any = None
     if settings.data != "synthetic":
         real = VolumeSequences(volumes, settings) if sequences else VolumeEpisodes(volumes, settings)
-    if settings.data == "volumes":
-        return real  # type: ignore[no-any-return]
-    made: Any = SyntheticSource(settings, device)
-    if not sequences:
-        made = AsEpisodes(made)
-    return made if real is None else ByTurns(made, real, settings)
+    made: Any = None
+    if settings.data != "volumes":
+        made = SyntheticSource(settings, device, **(_WHOLE_STRUCTURES if settings.network == "refiner" else {}))
+        if not sequences:
+            made = AsEpisodes(made)
+    source: Any = made or real if made is None or real is None else ByTurns(made, real, settings)
+    return WindowSource(source, settings) if settings.network == "refiner" else source
 
 
 class ByTurns:

@@ -38,14 +38,22 @@ _ENDS = 3.0
 class SyntheticSource:
     """Parts of batches from synthetic anatomies, made on a device; the same (step, part) gives the same bits."""
 
-    def __init__(self, settings: TrainSettings, device: torch.device, anatomy: SyntheticSettings | None = None):
+    def __init__(
+        self,
+        settings: TrainSettings,
+        device: torch.device,
+        anatomy: SyntheticSettings | None = None,
+        regions: float = _REGIONS,
+    ):
         """Make a source.
 
         Args:
             settings: sizes, shares and seed.
             device: where anatomies are made.
             anatomy: ranges; depth and size are set from `settings`.
+            regions: how often a region is picked beside a structure.
         """
+        self._regions = regions
         self._settings = settings
         self._device = device
         depth = settings.length[1] + 2
@@ -78,7 +86,7 @@ class SyntheticSource:
         images, labels = (x[:, first : first + length + 1] for x in (block.images, block.labels.long()))
         backwards = draw.chance(0.5, len(images)).view(-1, 1, 1, 1)
         images, labels = (torch.where(backwards, x.flip(1), x) for x in (images, labels))
-        chosen = choose_structures(draw, labels[:, 0], labels[:, -1], block.structures, must_be_there=False)
+        chosen = choose_structures(draw, labels[:, 0], labels[:, -1], block.structures, False, self._regions)
         masks = members(labels, chosen)
         own = draw.chance(OWN_PRIOR, length).cpu()
         known = torch.ones(len(images), length, device=images.device)
@@ -101,7 +109,9 @@ class SyntheticSource:
         )
 
 
-def choose_structures(draw: Draw, labels: Tensor, other: Tensor, structures: int, must_be_there: bool) -> Tensor:
+def choose_structures(
+    draw: Draw, labels: Tensor, other: Tensor, structures: int, must_be_there: bool, regions: float = _REGIONS
+) -> Tensor:
     """A structure for each slice, with a look at another slice.
 
     Args:
@@ -110,6 +120,7 @@ def choose_structures(draw: Draw, labels: Tensor, other: Tensor, structures: int
         other: the same of the slices at the other end.
         structures: first label that is a structure; those below are regions, which are picked less often.
         must_be_there: prefer those that the other slice has; else those that end before are preferred.
+        regions: how often a region is picked beside a structure.
 
     Returns:
         Two labels of each, [B, 2]; mostly the same one twice.
@@ -124,7 +135,7 @@ def choose_structures(draw: Draw, labels: Tensor, other: Tensor, structures: int
         possible = torch.where(both.any(1, keepdim=True), both, possible)
     # the root: small structures are many, and large ones are what users draw
     weight = possible * here.sqrt()
-    weight[:, :structures] *= _REGIONS
+    weight[:, :structures] *= regions
     if not must_be_there:
         weight = weight * torch.where(there > 0, 1.0, _ENDS)
     chosen = _draw_by_weight(draw, weight + 1e-6 * (here > 0), 2)

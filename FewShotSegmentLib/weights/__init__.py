@@ -8,15 +8,23 @@ from .manifest import WeightsInfo, find_weights, read_manifest, weights_folder
 from .places import find_weights_folder
 
 if TYPE_CHECKING:
-    from .load import load_state
+    from .load import load_refiner, load_state
 
-__all__ = ["WeightsInfo", "find_weights", "find_weights_folder", "load_state", "read_manifest", "weights_folder"]
+__all__ = [
+    "WeightsInfo",
+    "find_weights",
+    "find_weights_folder",
+    "load_refiner",
+    "load_state",
+    "read_manifest",
+    "weights_folder",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs torch only when it is used: a wrong file name must not wait seconds for it."""
-    if name == "load_state":
-        from .load import load_state  # noqa: PLC0415
+    if name in {"load_refiner", "load_state"}:
+        from . import load  # noqa: PLC0415
 
-        return load_state
+        return getattr(load, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 
 from ..errors import WeightsError
-from .manifest import WeightsInfo
+from ..networks import Refiner
+from .manifest import WeightsInfo, read_manifest
 
 
 def load_state(info: WeightsInfo) -> dict[str, torch.Tensor]:
@@ -34,3 +35,20 @@ def load_state(info: WeightsInfo) -> dict[str, torch.Tensor]:
         return {name: tensor.float() for name, tensor in parse_safetensors(data).items()}
     except SafetensorError as error:
         raise WeightsError(f"{info.path.name} is not a safetensors file; install FewShotSegment again.") from error
+
+
+def load_refiner() -> Refiner | None:
+    """The bundled refiner; None if the manifest has none.
+
+    Raises:
+        WeightsError: its weights are missing, damaged or of another version.
+    """
+    info = next((info for info in read_manifest().values() if info.network == "refiner"), None)
+    if info is None:
+        return None
+    refiner = Refiner()
+    try:
+        refiner.load_state_dict(load_state(info))
+    except RuntimeError as error:
+        raise WeightsError(f"The weights {info.name} do not fit the refiner; install FewShotSegment again.") from error
+    return refiner

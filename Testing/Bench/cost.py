@@ -58,11 +58,14 @@ class Cost:
 def measure(quick: bool, progress: Callable[[str], None] = lambda text: None) -> Cost:
     """All costs; quick: three rounds and no memory."""
     import torch
-    from engine import load
+    from engine import load_without_stops
 
-    engine = load()
+    engine = load_without_stops()
     volume, masks = tubes.make(SLICES, SIZE)
-    anchors = [{SLICES // 2: mask} for mask in masks]
+    # the second segment is part of the first, so that both are seen through one window and share its features
+    lower = masks[0] & (np.arange(SIZE)[:, None] >= np.argwhere(masks[0])[:, 0].mean())
+    lower |= masks[0] & (np.arange(SIZE)[:, None] < np.argwhere(masks[0])[:, 0].min() + 3)
+    anchors = [{SLICES // 2: mask} for mask in (masks[0], lower)]
     pair = dict(zip(("first", "second"), anchors, strict=True))
     bare = bare_calls(engine, volume, masks[0])
 
@@ -82,7 +85,7 @@ def measure(quick: bool, progress: Callable[[str], None] = lambda text: None) ->
         times.append([_seconds(call) for call in (bare, one_segment, two_segments)])
     corrected = correction.measure(engine, rounds, progress)
     progress("repeating")
-    again = load().propagate(volume, anchors[0], spacing=SPACING, modality="ct")
+    again = load_without_stops().propagate(volume, anchors[0], spacing=SPACING, modality="ct")
     repeats = len({fingerprint(r) for r in (result, one_segment(), again)}) == 1
     peaks = []
     for run in () if quick else MEMORY_RUNS:
@@ -104,22 +107,28 @@ def measure(quick: bool, progress: Callable[[str], None] = lambda text: None) ->
 
 
 def bare_calls(engine, volume: np.ndarray, mask: np.ndarray) -> Callable[[], None]:
-    """The network calls that one segment needs, with nothing around them; images and mask are made ready here.
+    """The calls that one segment needs, with nothing around them; windows, images and mask are made ready here.
 
-    Each slice is encoded once; each but the anchor is read, decoded and remembered once, with the anchor and one slice
-    before it in memory as in the engine's settings.
+    Each slice is registered with the one before and encoded; each but the anchor is read, decoded, refined and
+    remembered once, with the anchor and one slice before it in memory as in the engine's settings.
     """
     import torch
+    import torch.nn.functional as F
 
-    from FewShotSegmentLib.preprocessing import normalise
+    from FewShotSegmentLib.motion import register, warp
+    from FewShotSegmentLib.networks.refiner import Moved
+    from FewShotSegmentLib.preprocessing import WindowedVolume, box_of_mask, normalise, window_around
 
-    network = engine.network
-    grid = normalise(volume, SPACING[1:], "ct", engine.settings)
-    images = [
-        grid.image(z, engine.device).contiguous(memory_format=torch.channels_last) for z in range(len(grid.slices))
-    ]
+    network, refiner, settings = engine.network, engine.refiner, engine.settings
+    grid = normalise(volume, SPACING[1:], "ct", settings, across=SPACING[0], finest=True)
+    window = window_around(box_of_mask(mask, grid.size), grid.size, settings)
+    view = WindowedVolume(grid, window, settings.window_size)
+    images = [view.image(z, engine.device).contiguous(memory_format=torch.channels_last) for z in range(len(volume))]
+    side = settings.refiner_size
+    small = [F.interpolate(image, size=(side, side), mode="bilinear", antialias=True) for image in images]
     support = len(images) // 2
-    given = grid.mask_to_grid(mask, engine.device)
+    given = view.mask_to_grid(mask, engine.device)
+    number = torch.ones(1)
 
     @torch.inference_mode()
     def calls() -> None:
@@ -127,12 +136,21 @@ def bare_calls(engine, volume: np.ndarray, mask: np.ndarray) -> Callable[[], Non
         anchor = network.remember(images[support], features, given)
         for places in (range(support + 1, len(images)), range(support - 1, -1, -1)):
             prior, recent = given, []
-            for z in places:
-                features = network.encode(images[z])
-                logits, _ = network.decode(features, network.read(features, [anchor, *recent]), prior)
-                prior = logits.sigmoid()
-                entry = network.remember(images[z], features, prior)
-                recent = [entry, *recent][: engine.settings.recent_slices]
+            for start in range(0, len(places), settings.registered_ahead):
+                ahead = places[start : start + settings.registered_ahead]
+                chain = F.avg_pool2d(
+                    torch.cat([small[z - places.step] for z in ahead[:1]] + [small[z] for z in ahead]), 2
+                )
+                register(chain[:-1], chain[1:])
+                for z in ahead:
+                    features = network.encode(images[z])
+                    logits, _ = network.decode(features, network.read(features, [anchor, *recent]), prior)
+                    prior = logits.sigmoid()
+                    if refiner is not None:
+                        seen = F.interpolate(prior, size=(side, side), mode="bilinear", antialias=True)
+                        seen = warp(seen, torch.zeros(1, 2, side, side))
+                        refiner(Moved(small[z], small[z], small[support], seen, seen, number, number, number))
+                    recent = [network.remember(images[z], features, prior), *recent][: settings.recent_slices]
 
     return calls
 

@@ -25,6 +25,15 @@ def load():
     return Engine.load(device="cpu")
 
 
+def load_without_stops():
+    """The same, but no run stops where it is unsure: where time and memory are measured every slice shall cost."""
+    from dataclasses import replace
+
+    engine = load()
+    engine.settings = replace(engine.settings, stop_presence=0.0, stop_confidence=0.0)
+    return engine
+
+
 class LoadedEngine:
     """The engine, loaded once: a user carries many structures with one loading of the weights."""
 

@@ -61,10 +61,10 @@ def peak_gigabytes() -> float:
 def main(slices: int, size: int, anchors: int) -> Peak:
     """Generate, load, propagate."""
     import tubes
-    from engine import load
+    from engine import load_without_stops
 
     volume, (mask, _) = tubes.make(slices, size)
-    engine = load()
+    engine = load_without_stops()
     before = peak_gigabytes()
     places = [slices * (i + 1) // (anchors + 1) for i in range(anchors)]
     start = time.perf_counter()

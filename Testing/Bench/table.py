@@ -96,7 +96,7 @@ def print_checks(console: Console, checks: Sequence[Check]) -> None:
     """One line for each check."""
     console.print("\nCHECKS", style="bold")
     for check in checks:
-        style = {"PASS": "green", "FAIL": "bold red"}.get(check.verdict, "yellow")
+        style = {"PASS": "green", "REACHED": "green", "FAIL": "bold red", "MISSED": "red"}.get(check.verdict, "yellow")
         console.print(f"  [{style}]{check.verdict}[/{style}] {escape(check.text)}", soft_wrap=True)
         for line in check.details:
             console.print(f"       {line}", markup=False, soft_wrap=True)

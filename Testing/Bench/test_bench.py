@@ -254,11 +254,13 @@ def test_bare_calls_are_one_a_slice():
 
     network = mock.Mock()
     network.decode.side_effect = lambda features, readout, prior: (prior, None)
-    engine = mock.Mock(network=network, settings=Settings(long_side=32), device=torch.device("cpu"))
+    refiner = mock.Mock()
+    engine = mock.Mock(network=network, refiner=refiner, settings=Settings(), device=torch.device("cpu"))
     volume, masks = tubes.make(7, 32)
     bare_calls(engine, volume, masks[0])()
     counts = {name: getattr(network, name).call_count for name in ("encode", "remember", "read", "decode")}
     assert counts == {"encode": 7, "remember": 7, "read": 6, "decode": 6}
+    assert refiner.call_count == 6
     assert [len(call.args[1]) for call in network.read.call_args_list] == [1, 2, 2, 1, 2, 2]
 
 

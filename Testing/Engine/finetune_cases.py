@@ -6,7 +6,7 @@ from small_cases import make_organ, write
 from FewShotSegmentLib import Settings
 from FewShotSegmentLib.finetune import AnnotatedArrays, FinetuneRequest, FinetuneSettings, annotate
 
-SMALL = Settings(long_side=48)
+SMALL = Settings(long_side=48, window_size=48, refiner_size=32)
 SPACING = (3.0, 1.0, 1.0)
 
 

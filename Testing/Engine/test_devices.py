@@ -39,7 +39,7 @@ def test_an_engine_that_runs_out_of_memory_ends_on_the_cpu(engine, organ, monkey
     from FewShotSegmentLib import engine as module
 
     expected = engine.propagate(organ.image, organ.anchors(7), modality="ct")
-    pretender = Engine(engine.network, torch.device("cpu"), engine.weights, engine.settings)
+    pretender = Engine(engine.network, torch.device("cpu"), engine.weights, engine.settings, engine.refiner)
     pretender.device = torch.device("cuda")
     sweeps = []
 
@@ -51,7 +51,8 @@ def test_an_engine_that_runs_out_of_memory_ends_on_the_cpu(engine, organ, monkey
             super().run(*arguments)
 
     monkeypatch.setattr(module, "Sweep", Sweep)
-    monkeypatch.setattr(pretender.network, "to", lambda *a, **k: pretender.network)
+    for network in (pretender.network, pretender.refiner):
+        monkeypatch.setattr(network, "to", lambda *a, **k: None)
     result = pretender.propagate(organ.image, organ.anchors(7), modality="ct")
     assert [s[0] for s in sweeps] == ["cuda", "cuda", "cpu"]
     assert sweeps[0][1] > 1 and sweeps[1][1:] == (1, 0)

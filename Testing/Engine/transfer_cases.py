@@ -9,7 +9,7 @@ from FewShotSegmentLib import Settings
 from FewShotSegmentLib.images import Annotation, Geometry, Segment, Volume
 from FewShotSegmentLib.support import collect_supports
 
-SETTINGS = Settings(long_side=96)  # as the engine's of these tests
+SETTINGS = Settings(long_side=96, window_size=64, refiner_size=48)  # as the engine's of these tests
 
 
 TURNS = [(order, flips) for order in permutations(range(3)) for flips in product((False, True), repeat=3)]

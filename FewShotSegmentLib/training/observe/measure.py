@@ -92,7 +92,8 @@ def measure_propagator(
         cases: volumes with their structures.
         size: pixels of the longer side of a slice.
     """
-    engine = Engine(network, device, _IN_TRAINING, Settings(long_side=size))
+    # the network alone: beside a refiner, or registered masks, little of what it has learned would show
+    engine = Engine(network, device, _IN_TRAINING, Settings(long_side=size, network_share=1.0))
     return [one for case in cases for one in _carried(engine, case)]
 
 

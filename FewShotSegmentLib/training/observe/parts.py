@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from ...devices import is_out_of_memory
 from ...errors import FewShotError, InputError
-from ...networks import Propagator
+from ...networks import Propagator, Refiner
 from ..batches import SequenceBatch
 from ..few_shot_task import EpisodeBatch
 from ..networks import make_task
+from ..refiner_task import lead
 from ..settings import TrainSettings
 from ..trainer import Source
+from ..windows import WindowBatch
 from .figures import new_figure, save_figure
 from .files import Notes
 
@@ -38,7 +40,8 @@ class Strip(NamedTuple):
 
     Attributes:
         title: of the row.
-        supports: (image [H, W], mask [H, W]) of each.
+        supports: (image [H, W], mask [H, W]) of each; of windows the annotated slice, and the one begun from where
+            that is another.
         queries: (image, truth, answer or None) of each; truth None where it is not known.
     """
 
@@ -89,13 +92,15 @@ def draw_strips(strips: Sequence[Strip], path: str | Path, title: str = "") -> N
     save_figure(figure, Path(path))
 
 
-def strips_of(part: SequenceBatch | EpisodeBatch, network: nn.Module | None = None) -> list[Strip]:
+def strips_of(part: SequenceBatch | WindowBatch | EpisodeBatch, network: nn.Module | None = None) -> list[Strip]:
     """Rows of the picture for a part of a batch.
 
     Args:
         part: on the network's device.
         network: whose answers are drawn, in evaluation mode; None for none.
     """
+    if isinstance(part, WindowBatch):
+        return _of_windows(part, network)
     return _of_sequences(part, network) if isinstance(part, SequenceBatch) else _of_episodes(part, network)
 
 
@@ -128,7 +133,7 @@ class PartsPicture:
     def __init__(
         self,
         path: Path,
-        parts: Sequence[SequenceBatch | EpisodeBatch],
+        parts: Sequence[SequenceBatch | WindowBatch | EpisodeBatch],
         settings: TrainSettings,
         *,
         device: torch.device | None = None,
@@ -188,7 +193,7 @@ class PartsPicture:
 
 def sample_parts(
     source: Source, settings: TrainSettings, number: int = _MOST_ROWS
-) -> list[SequenceBatch | EpisodeBatch]:
+) -> list[SequenceBatch | WindowBatch | EpisodeBatch]:
     """Some of a training's material, one sequence or episode of each of several steps, on the CPU.
 
     Ask for it before training begins.
@@ -218,6 +223,25 @@ def _of_sequences(batch: SequenceBatch, network: nn.Module | None) -> list[Strip
             queries.append((batch.images[b, t], truth, None if answers is None else answers[b, t]))
         title = "another patient" if batch.other_patient else "along the slices"
         strips.append(Strip(title, [(batch.support_images[b, 0], batch.support_masks[b, 0])], queries))
+    return strips
+
+
+@torch.no_grad()
+def _of_windows(batch: WindowBatch, network: nn.Module | None) -> list[Strip]:
+    answers = None
+    if isinstance(network, Refiner):
+        own = torch.ones_like(batch.own_prior)
+        answers = torch.cat([logits for logits, _ in lead(network, batch, own)], 1) > 0
+    strips = []
+    for b in range(batch.number):
+        queries: list[tuple[Tensor, Tensor | None, Tensor | None]] = []
+        for t in range(min(batch.images.shape[1], _MOST_COLUMNS - 1)):
+            truth = batch.masks[b, t] if bool(batch.known[b, t]) else None
+            queries.append((batch.images[b, t], truth, None if answers is None else answers[b, t]))
+        supports = [(batch.anchor_image[b, 0], batch.anchor_mask[b, 0])]
+        if bool(batch.start_distance[b] > 0):  # else the anchor itself is what is handed on first
+            supports.append((batch.start_image[b, 0], batch.start_mask[b, 0]))
+        strips.append(Strip("a window along the slices", supports, queries))
     return strips
 
 

@@ -27,7 +27,7 @@ def work_on_weights(request: Weights, job: Job) -> dict[str, Any]:
         raise InputError(f"Weights cannot “{request.action}”; there are: {', '.join(_ACTIONS)}.")
     store = default_store_path()
     name = _ACTIONS[request.action](request, store, job)
-    listed = [_describe(info, True) for info in read_manifest().values()]
+    listed = [_describe(info, True) for info in read_manifest().values() if info.network == _NETWORK]
     listed += [_describe(info, False) for info in _own(store).values()]
     return {"weights": listed, "folder": str(store), "name": name}
 

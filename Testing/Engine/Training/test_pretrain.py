@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
 from safetensors.torch import load_file
 
@@ -22,23 +21,6 @@ from FewShotSegmentLib.training.settings import PRESETS, TrainSettings, preset
 from FewShotSegmentLib.weights import find_weights, load_state
 
 TINY = ["--data", "synthetic", "--size", "32", "--per-part", "1", "--iterations", "4", "--checkpoint-every", "2"]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    rng = np.random.default_rng(0)
-    for number, modality in enumerate(("MR", "MR", "CT")):
-        z, y, x = np.meshgrid(np.arange(8), np.arange(48), np.arange(48), indexing="ij")
-        body = ((y - 24) ** 2 + (x - 24) ** 2) < 20**2
-        organ = ((y - 20) ** 2 + (x - 20) ** 2 + (3 * (z - 4)) ** 2) < 10**2
-        array = 100.0 * body + 80 * organ + 4 * rng.standard_normal(body.shape)
-        image = sitk.GetImageFromArray((array - (100 if modality == "CT" else 0)).astype(np.float32))
-        image.SetSpacing((2.0, 2.0, 5.0))
-        sitk.WriteImage(image, str(folder / f"case{number}_image.nii.gz"))
-    cases = [{"case": f"case{number}", "modality": m} for number, m in enumerate(("MR", "MR", "CT"))]
-    (folder / "cases.json").write_text(json.dumps(cases))
-    return folder
 
 
 def run(*arguments, capsys=None):

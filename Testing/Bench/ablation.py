@@ -1,0 +1,93 @@
+"""What each part of the engine is worth: the one-slice accuracy with one part changed at a time.
+
+    .venv/bin/python Testing/Bench/ablation.py --shared FOLDER [--only NAME,NAME]
+
+The figures of Docs/experiments.md that are marked “ablation” come from here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import accuracy
+import engine as bench_engine
+from cases import SOURCES, Structure, read_cases
+from methods import Method
+from progress import counted
+from rich.console import Console
+from rich.table import Table
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "registration alone": {"network_share": 0.0, "refiner": None},
+    "propagator alone": {"network_share": 1.0, "refiner": None},
+    "refiner alone": {"network_share": 0.0, "moved_share": 0.0},
+    "without the propagator": {"network_share": 0.0},
+    "without the refiner": {"network_share": 0.5, "refiner": None},
+    "without the moved mask": {"moved_share": 0.0},
+    "presence does not stop a run": {"stop_presence": 0.0},
+    "whole slices": {"window_margin": 1000.0},
+    "margin of 2.5": {"window_margin": 2.5},
+    "least window of 32": {"window_least": 32},
+}
+"""{name: settings that differ}; "refiner" None leaves it out."""
+
+
+class Variant:
+    """The engine with some settings changed; call it like the other methods."""
+
+    def __init__(self, changes: dict[str, Any]):
+        loaded = bench_engine.LoadedEngine()
+        settings = dict(changes)
+        if "refiner" in settings:
+            loaded.engine.refiner = settings.pop("refiner")
+        loaded.engine.settings = replace(loaded.engine.settings, **settings)
+        self._loaded = loaded
+
+    def propagate(self, structure: Structure, anchors: dict[int, Any]) -> Any:
+        return self._loaded.propagate(structure, anchors)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    shared = os.environ.get("FEWSHOTSEGMENT_SHARED", "../shared")
+    parser.add_argument("--shared", type=Path, default=Path(shared), help="folder with data/dev (%(default)s)")
+    parser.add_argument("--cases-per-source", type=int, default=3)
+    parser.add_argument("--only", help=f"some of: {', '.join(VARIANTS)}; all by default")
+    parser.add_argument("--json", type=Path, help="also write all figures to this file")
+    options = parser.parse_args(argv)
+    chosen = options.only.split(",") if options.only else list(VARIANTS)
+    unknown = [name for name in chosen if name not in VARIANTS]
+    if unknown:
+        parser.error(f"there is no variant {', '.join(unknown)}")
+    grouped = read_cases(options.shared)
+    cases = [case for title, _, _ in SOURCES for case in grouped[title][: options.cases_per_source]]
+    methods = [Method(name, name, "one") for name in chosen]
+    start = time.perf_counter()
+    with counted(sum(len(case.labels) for case in cases) * len(methods)) as progress:
+        runners = {name: Variant(VARIANTS[name]).propagate for name in chosen}
+        records = accuracy.measure(cases, methods, runners, [], progress)
+    table = Table(title="One annotated slice: Dice, whole volume / own slices, mean over sources")
+    for heading in ("variant", *(title for title, _, _ in SOURCES), "mean", "s a structure"):
+        table.add_column(heading)
+    for name in chosen:
+        means = accuracy.source_means(records, "one", name)
+        overall = accuracy.overall_mean(records, "one", name)
+        seconds = sum(record.seconds[name] for record in records) / len(records)
+        cells = [f"{m.whole:.3f} / {m.extent:.3f}" for m in (*means.values(), overall)]
+        table.add_row(name, *cells, f"{seconds:.1f}")
+    Console(width=220).print(table)
+    print(f"measured in {(time.perf_counter() - start) / 60:.1f} min")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(record) for record in records], indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
