@@ -31,6 +31,7 @@ class AnnotatedVolume:
         modality: "ct" or "mr".
         anchors: {segment: {slice index: bool [row, column]}}; an empty mask says that the segment is not there.
         hidden: slices that must not be used at all, since they are to judge.
+        finest: slices as the engine cuts its windows from them, to judge with; `grid` if None.
     """
 
     name: str
@@ -40,6 +41,7 @@ class AnnotatedVolume:
     modality: str
     anchors: Mapping[str, Mapping[int, NDArray[np.bool_]]]
     hidden: frozenset[int] = frozenset()
+    finest: NormalisedVolume | None = None
 
     def filled(self, segment: str) -> list[int]:
         """Slices on which a segment is drawn, rising."""
@@ -106,8 +108,10 @@ def annotate(
     used, note = decide_modality(checks.check_modality(modality), array)
     notes += [note] if note else []
     pixel = sizes[:axis] + sizes[axis + 1 :]
-    grid = normalise(slices, (pixel[0], pixel[1]), used, settings or Settings(), across=sizes[axis])
-    return AnnotatedVolume(name, volume_id(array), grid, axis, used, anchors), notes
+    size, chosen = (pixel[0], pixel[1]), settings or Settings()
+    grid = normalise(slices, size, used, chosen, across=sizes[axis])
+    finest = normalise(slices, size, used, chosen, across=sizes[axis], finest=True)
+    return AnnotatedVolume(name, volume_id(array), grid, axis, used, anchors, finest=finest), notes
 
 
 def evenly(indices: Sequence[int], most: int) -> list[int]:

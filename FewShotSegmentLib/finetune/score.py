@@ -86,7 +86,8 @@ def _find(
 ) -> NDArray[np.bool_]:
     """Mask of slice `index`, carried from the way's anchors."""
     slices = list(way.slices)
-    grid = replace(volume.grid, slices=volume.grid.slices[slices])
+    whole = volume.finest or volume.grid
+    grid = replace(whole, slices=whole.slices[slices])
     anchors = {slices.index(i): volume.anchors[segment][i] for i in way.anchors}
     result = Result(
         mask=np.zeros((len(slices), *grid.native), bool),

@@ -28,7 +28,9 @@ from FewShotSegmentLib.session import VolumeSession
 @pytest.fixture(scope="module")
 def engine(engine):
     """The shared one with slices smaller still: many propagations are compared here."""
-    return Engine(engine.network, engine.device, engine.weights, replace(engine.settings, window_size=32, refiner_size=32))
+    return Engine(
+        engine.network, engine.device, engine.weights, replace(engine.settings, window_size=32, refiner_size=32)
+    )
 
 
 # --- the same results as the engine's ---
@@ -145,7 +147,9 @@ def test_any_chain_of_corrections_is_exact(engine, seed):
     rng = np.random.default_rng(seed)
     axis, count = int(rng.integers(3)), 16
     organ = make_organ(tuple(np.roll((count, 24, 28), axis)), seed=seed)
-    small = Engine(engine.network, engine.device, engine.weights, replace(engine.settings, window_size=32, refiner_size=32))
+    small = Engine(
+        engine.network, engine.device, engine.weights, replace(engine.settings, window_size=32, refiner_size=32)
+    )
     session = VolumeSession(small, organ.image, axis=axis, modality="ct", cache_bytes=int(rng.choice([10**9, 10**5])))
     ranges = {name: (int(rng.integers(0, 3)), int(rng.integers(count - 3, count))) for name in "ab"}
     described = {name: {7: DRAWN} for name in "ab"}

@@ -16,7 +16,9 @@ from FewShotSegmentLib.session import VolumeSession
 @pytest.fixture(scope="module")
 def engine(engine):
     """The shared one with slices smaller still: many propagations are compared here."""
-    return Engine(engine.network, engine.device, engine.weights, replace(engine.settings, window_size=32, refiner_size=32))
+    return Engine(
+        engine.network, engine.device, engine.weights, replace(engine.settings, window_size=32, refiner_size=32)
+    )
 
 
 @pytest.fixture

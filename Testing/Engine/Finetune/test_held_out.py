@@ -1,6 +1,7 @@
 """Which slices judge, how they are reached, and how they are scored."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_a_held_out_slice_is_found_as_the_engine_finds_it(small_engine):
     """Between two anchors the score is that of the engine's own result."""
     organ, volume = make_organ(), organ_with_slices(4, 7, 10)
     ((place, segment, found),) = score_fold(
-        small_engine.network, small_engine.device, [volume], frozenset({Place(0, 7)}), SMALL
+        small_engine.network, small_engine.refiner, small_engine.device, [volume], frozenset({Place(0, 7)}), SMALL
     )
     result = small_engine.propagate(
         organ.image, {i: organ.mask[i] for i in (4, 10)}, spacing=(3.0, 1.0, 1.0), modality="ct"
@@ -108,12 +109,14 @@ def test_where_it_is_absent_only_an_empty_slice_scores(spoilt_engine, small_engi
     for bias, wanted in ((30.0, 0.0), (-30.0, 1.0)):
         with torch.no_grad():
             spoilt_engine.network.to_logits.bias.fill_(bias)
-        ((_, _, found),) = score_fold(spoilt_engine.network, spoilt_engine.device, [volume], fold, SMALL)
+        ((_, _, found),) = score_fold(
+            spoilt_engine.network, None, spoilt_engine.device, [volume], fold, replace(SMALL, network_share=1.0)
+        )
         assert found == wanted
 
 
 def test_scoring_can_be_cancelled(small_engine, annotated):
     with pytest.raises(Cancelled):
         score_fold(
-            small_engine.network, small_engine.device, [annotated], frozenset({Place(0, 6)}), SMALL, lambda: True
+            small_engine.network, None, small_engine.device, [annotated], frozenset({Place(0, 6)}), SMALL, lambda: True
         )
