@@ -65,7 +65,7 @@ class Settings:
     finest_side: int = 512
     window_margin: float = 2.0
     window_least: int = 10
-    window_size: int = 128
+    window_size: int = 112
     follow_presence: float = 0.99
     follow_area: float = 1.0
     refiner_size: int = 96
