@@ -31,15 +31,13 @@ class Settings:
         recent_slices: how many of the last slices are remembered beside the anchor. The weights were trained with
             one.
         stop_confidence: a run towards an open end stops at the first slice it is less sure of: by then most of what it
-            sees of the structure lies under one half. It is what sets the engine apart from the prototype in
-            `make bench`: +0.018 Dice over whole volumes, no structure worse by more than 0.003. Tried on the same
-            cases, 0.5 and more cut single structures short.
+            sees of the structure lies under one half. Without a refiner 0.5 and more cut single structures short.
         stop_presence: a run towards an open end stops where the structure is less likely than this to be there.
         fusion_sharpness: exponent on the distance to an anchor where two runs meet: weight = confidence / distance^s.
-        feature_cache_bytes: bound on image features kept for the way back. 512 MiB hold about 180 slices; a slice that
+        feature_cache_bytes: bound on image features kept for the way back. 512 MiB hold about 950 windows; a slice that
             was let go is encoded again.
         session_cache_bytes: bound on image features that a `VolumeSession` keeps from call to call. 1 GiB holds about
-            370 slices, a whole organ and mostly a whole volume: no correction is to wait for an encoder.
+            1900 windows, several organs of a volume: no correction is to wait for an encoder.
         support_slices: slices of one support that are matched with another patient's volume; more cost time and say
             little new.
         body_scale: how much of the difference in size between two patients' bodies their organs share, 0 to 1.

@@ -1,6 +1,7 @@
 """Networks: what is learned. Nothing here knows of volumes, files of images or devices.
 
-`Propagator` carries masks through a volume; the few-shot networks (`build`, `names`) segment slices from supports.
+`Propagator` carries masks through a volume, `Refiner` corrects masks that registration has moved; the few-shot networks
+(`build`, `names`) segment slices from supports.
 """
 
 from .checkpoint import from_reference_checkpoint

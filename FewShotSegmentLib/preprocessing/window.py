@@ -89,11 +89,6 @@ class WindowedVolume:
         """Between neighbouring slices, in pixels of the normalised slices."""
         return self._volume.distance
 
-    @property
-    def volume_size(self) -> tuple[int, int]:
-        """(h, w) of the normalised slices."""
-        return self._volume.size
-
     def image(self, index: int, device: torch.device) -> Tensor:
         """Slice `index` as a batch, [1, 1, h, w] on `device`; beyond the slice its outermost pixels go on."""
         return self._resized(self._cut(self._volume.slices[index][None, None], "replicate")).to(device)
@@ -106,9 +101,7 @@ class WindowedVolume:
     def logits_to_native(self, logits: Tensor) -> Tensor:
         """Logits [N, 1, h, w] at the resolution of the volume: [N, rows, columns], −30 outside of the window."""
         window, (height, width) = self.window, self._volume.size
-        part = F.interpolate(
-            logits, size=(window.side, window.side), mode="bilinear", align_corners=False, antialias=False
-        )
+        part = F.interpolate(logits, size=(window.side, window.side), mode="bilinear", align_corners=False)
         whole = logits.new_full((len(logits), 1, height, width), _OUTSIDE)
         top, left = max(0, window.top), max(0, window.left)
         bottom, right = min(height, window.top + window.side), min(width, window.left + window.side)

@@ -25,6 +25,9 @@ from .memory import RunMemory, stack_entries
 from .plan import DOWN, UP
 from .segment import RunState, SegmentTask
 
+_EPS = 1e-6
+"""Probabilities this near to 0 and 1 are as good as certain; their logits stay finite."""
+
 
 class Sweep:
     """Carries segments through a volume."""
@@ -155,27 +158,37 @@ class Sweep:
                 own = logits[place : place + 1]
                 if task.settle(state, index, own, presence[place]):
                     state.prior = own.sigmoid()
-                    going_on.append((place, task, state))
+                    going_on.append((task, state, presence[place]))
                     self._done += 1
                 else:  # the slices that this run will not visit any more are done too
                     self._done += 1 + abs(state.run.last - index)
         with self._stages.timed("remember"):
-            staying = []
-            for place, task, state in going_on:
-                view = task.outgrown(state, presence[place])
-                if view is None:
-                    staying.append(state)
-                    continue
-                mask = task.move_window(state, view)
-                # what it remembers was seen through the old window, so this slice stands for all of it
-                state.memory = RunMemory(
-                    self._network.remember(*store.get(view, index), mask), self._settings.recent_slices
-                )
-            if staying:
-                entries = self._network.remember(image, features, torch.cat([state.prior for state in staying]))
-                for state, *parts in zip(staying, *(part.split(1) for part in entries), strict=True):
-                    state.memory.add(MemoryEntry(*parts))
+            self._remember(index, going_on, image, features, store)
         _share_time([task for task, _ in batch], start)
+
+    def _remember(
+        self,
+        index: int,
+        going_on: list[tuple[SegmentTask, RunState, float]],
+        image: Tensor,
+        features: SliceFeatures,
+        store: FeatureStore,
+    ) -> None:
+        """Remember a slice with its masks; a run whose structure has left the window goes on through another one."""
+        staying = []
+        for task, state, presence in going_on:
+            view = task.outgrown(state, presence)
+            if view is None:
+                staying.append(state)
+                continue
+            mask = task.move_window(state, view)
+            # what it remembers was seen through the old window, so this slice stands for all of it
+            entry = self._network.remember(*store.get(view, index), mask)
+            state.memory = RunMemory(entry, self._settings.recent_slices)
+        if staying:
+            entries = self._network.remember(image, features, torch.cat([state.prior for state in staying]))
+            for state, *parts in zip(staying, *(part.split(1) for part in entries), strict=True):
+                state.memory.add(MemoryEntry(*parts))
 
     def _refine(self, seen: Moved, moved: Tensor, found: Tensor) -> tuple[Tensor, list[float]]:
         """Logits of three opinions, and how likely each structure is there.
@@ -192,10 +205,6 @@ class Sweep:
         refined = F.interpolate(logits, size=moved.shape[-2:], mode="bilinear", align_corners=False).sigmoid()
         mixed = share * found + (1 - share) * (kept * moved + (1 - kept) * refined)
         return torch.logit(mixed, eps=_EPS), presence.sigmoid().tolist()
-
-
-_EPS = 1e-6
-"""Probabilities this near to 0 and 1 are as good as certain; their logits stay finite."""
 
 
 def _share_time(tasks: list[SegmentTask], start: float) -> None:

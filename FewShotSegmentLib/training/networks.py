@@ -15,7 +15,7 @@ from ..weights import WeightsInfo, find_weights, find_weights_folder, load_state
 from .few_shot_task import FewShotTask
 from .propagator_task import PropagatorTask
 from .refiner_task import RefinerTask
-from .settings import TrainSettings
+from .settings import SEQUENCES, TrainSettings
 
 START = ("random", "bundled")
 """What weights can start from, beside a folder of weights."""
@@ -47,23 +47,8 @@ def network_name(settings: TrainSettings) -> str:
 
 
 def _make(settings: TrainSettings, start: str | Path) -> nn.Module:
-    if settings.network == "propagator":
-        if settings.encoder:
-            raise InputError("The propagator has an encoder of its own; leave out --encoder.")
-        propagator = Propagator()
-        if str(start) != "random":
-            _load(propagator, start, "propagator")
-        # what the kernels of CPUs and tensor cores take two to three times as fast
-        propagator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return PropagatorTask(propagator, settings.few_shot)
-    if settings.network == "refiner":
-        if settings.encoder:
-            raise InputError("The refiner has no encoder; leave out --encoder.")
-        refiner = Refiner()
-        if str(start) != "random":
-            _load(refiner, start, "refiner")
-        refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return RefinerTask(refiner)
+    if settings.network in SEQUENCES:
+        return _make_carrier(settings, start)
     encoder: Any = settings.encoder
     if str(start) == "bundled":
         if encoder != "propagator":
@@ -75,12 +60,25 @@ def _make(settings: TrainSettings, start: str | Path) -> nn.Module:
         _load(propagator, start, "propagator")
         encoder = PropagatorEncoder(propagator)
     if settings.network not in names():
-        known = ", ".join(("refiner", "propagator", *names()))
+        known = ", ".join((*SEQUENCES, *names()))
         raise InputError(f"There is no network called “{settings.network}” to train; there are: {known}.")
     network = build(settings.network, encoder)
     if str(start) not in START:
         _load(network, start, network_name(settings))
     return FewShotTask(network, settings.alignment, settings.background_weight)
+
+
+def _make_carrier(settings: TrainSettings, start: str | Path) -> nn.Module:
+    """The task of a network that is led along slices."""
+    name = settings.network
+    if settings.encoder:
+        raise InputError(f"The {name} takes no encoder; leave out --encoder.")
+    network = Propagator() if name == "propagator" else Refiner()
+    if str(start) != "random":
+        _load(network, start, name)
+    # what the kernels of CPUs and tensor cores take two to three times as fast
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return RefinerTask(network) if isinstance(network, Refiner) else PropagatorTask(network, settings.few_shot)
 
 
 def find_start(start: str | Path, network: str = "propagator") -> WeightsInfo:

@@ -19,7 +19,7 @@ class WeightsInfo:
     Attributes:
         name: what it is called.
         path: the file.
-        network: name of the network that it fits; so far there is one, the propagator.
+        network: name of the network that it fits, "propagator" or "refiner"; the first entry is the propagator's.
         sha256: checksum of the file, hexadecimal.
         size: bytes, for whoever fetches or shows it; `sha256` is what is checked.
         licence: SPDX identifier or words.

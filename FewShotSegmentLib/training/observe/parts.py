@@ -213,16 +213,25 @@ def sample_parts(
     return taken
 
 
+def _queries(
+    batch: SequenceBatch | WindowBatch, place: int, answers: Tensor | None
+) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
+    """Image, truth and answer of the slices of one sequence, as many as there are columns."""
+    queries = []
+    for t in range(min(batch.images.shape[1], _MOST_COLUMNS - 1)):
+        truth = batch.masks[place, t] if bool(batch.known[place, t]) else None
+        queries.append((batch.images[place, t], truth, None if answers is None else answers[place, t]))
+    return queries
+
+
 def _of_sequences(batch: SequenceBatch, network: nn.Module | None) -> list[Strip]:
     answers = carry(network, batch) > 0.5 if isinstance(network, Propagator) else None
     strips = []
     for b in range(batch.number):
-        queries: list[tuple[Tensor, Tensor | None, Tensor | None]] = []
-        for t in range(min(batch.images.shape[1], _MOST_COLUMNS - 1)):
-            truth = batch.masks[b, t] if bool(batch.known[b, t]) else None
-            queries.append((batch.images[b, t], truth, None if answers is None else answers[b, t]))
         title = "another patient" if batch.other_patient else "along the slices"
-        strips.append(Strip(title, [(batch.support_images[b, 0], batch.support_masks[b, 0])], queries))
+        strips.append(
+            Strip(title, [(batch.support_images[b, 0], batch.support_masks[b, 0])], _queries(batch, b, answers))
+        )
     return strips
 
 
@@ -234,14 +243,10 @@ def _of_windows(batch: WindowBatch, network: nn.Module | None) -> list[Strip]:
         answers = torch.cat([logits for logits, _ in lead(network, batch, own)], 1) > 0
     strips = []
     for b in range(batch.number):
-        queries: list[tuple[Tensor, Tensor | None, Tensor | None]] = []
-        for t in range(min(batch.images.shape[1], _MOST_COLUMNS - 1)):
-            truth = batch.masks[b, t] if bool(batch.known[b, t]) else None
-            queries.append((batch.images[b, t], truth, None if answers is None else answers[b, t]))
         supports = [(batch.anchor_image[b, 0], batch.anchor_mask[b, 0])]
         if bool(batch.start_distance[b] > 0):  # else the anchor itself is what is handed on first
             supports.append((batch.start_image[b, 0], batch.start_mask[b, 0]))
-        strips.append(Strip("a window along the slices", supports, queries))
+        strips.append(Strip("a window along the slices", supports, _queries(batch, b, answers)))
     return strips
 
 

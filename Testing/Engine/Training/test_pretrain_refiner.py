@@ -105,14 +105,14 @@ def test_with_the_propagator_s_preset_it_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--encoder", "resnet18"], "The refiner has no encoder; leave out --encoder."),
+        (["--encoder", "resnet18"], "The refiner takes no encoder; leave out --encoder."),
         (["--weights", "nowhere"], "There are no weights nowhere"),
         (["--validate", "."], "leave out --validate"),
         (["--set", "size_of_window=44"], "multiple of 8"),
         (["--set", "size_of_window=24"], "at least 32"),
         (["--set", "windows=0"], "windows must be at least 1"),
         (["--set", "windows=many"], "“many” cannot be"),
-        (["--network", "refyner"], "refiner, propagator, dspnet"),
+        (["--network", "refyner"], "propagator, refiner, dspnet"),
         (["--preset", "fast", "--weights", "TRAINED"], "of the network refiner; propagator is needed"),
         (["--network", "alpnet", "--encoder", "resnet18", "--weights", "TRAINED"], "of the network refiner; alpnet"),
     ],

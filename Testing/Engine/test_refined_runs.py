@@ -1,0 +1,72 @@
+"""What the refiner's answers do to a run: a stand-in says what it would, so that each rule shows on its own."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from FewShotSegmentLib.engine import Engine
+
+
+class Says(torch.nn.Module):
+    """Draws the moved mask, and nothing farther than `drawn` from the anchor; present up to `present` (slices)."""
+
+    def __init__(self, drawn=99.0, present=99.0):
+        super().__init__()
+        self.drawn, self.present = drawn, present
+
+    def forward(self, moved):
+        slices = moved.distance / moved.step
+        logits = (moved.mask - 0.5) * 20
+        logits = torch.where((slices <= self.drawn + 0.5).view(-1, 1, 1, 1), logits, -10.0)
+        return logits, torch.where(slices <= self.present + 0.5, 10.0, -10.0)
+
+
+@pytest.fixture
+def carried(engine, organ):
+    def run(refiner, indices=(7,), **settings):
+        settings = {"network_share": 0.0, **settings}
+        own = Engine(engine.network, engine.device, engine.weights, replace(engine.settings, **settings), refiner)
+        return own.propagate(organ.image, organ.anchors(*indices), modality="ct")
+
+    return run
+
+
+def test_a_run_to_an_open_end_stops_where_the_structure_is_not_there(carried):
+    assert set(range(3, 12)) <= set(carried(Says()).slices)
+    result = carried(Says(present=2))
+    assert result.slices == (5, 6, 7, 8, 9)
+    assert (result.slice_confidence[10:] > 0.99).all()  # sure that it is not there
+    # doubt in its presence is doubt in the slice, so both rules have to be off
+    assert len(carried(Says(present=2), stop_presence=0.0, stop_confidence=0.0).slices) > 5
+
+
+def test_between_two_anchors_presence_stops_nothing(carried):
+    assert set(range(4, 10)) <= set(carried(Says(present=1), (4, 9)).slices)
+
+
+def test_what_the_refiner_no_longer_draws_is_gone_after_a_few_slices(carried):
+    assert carried(Says(drawn=1), moved_share=0.0).slices == (6, 7, 8)
+    # 0.6, then 0.36 of a sure mask: the moved mask bridges one slice
+    assert carried(Says(drawn=1), moved_share=0.6, stop_confidence=0.0).slices == (5, 6, 7, 8, 9)
+
+
+def test_the_propagator_alone_cannot_keep_a_mask_alive(engine, organ, carried, monkeypatch):
+    """It draws everything here; with the shares in use the mask still ends, with a larger share it does not."""
+
+    def everywhere(features, readout, prior):
+        return torch.full_like(prior, 20.0), None
+
+    monkeypatch.setattr(engine.network, "decode", everywhere)
+    usual = carried(Says(drawn=1), network_share=engine.settings.network_share, stop_confidence=0.0)
+    larger = carried(Says(drawn=1), network_share=0.4, stop_confidence=0.0)
+    assert len(usual.slices) < 10 < len(larger.slices) == len(organ.image)
+
+
+def test_stages_say_where_the_time_went(engine, organ):
+    engine.propagate(organ.image, organ.anchors(7), modality="ct", slice_range=(6, 8))
+    names = {"normalise", "encode", "remember", "register", "match and decode", "refine", "write"}
+    assert set(engine.stages) == names and all(seconds > 0 for seconds in engine.stages.values())
+    engine.stages["of an earlier call"] = 1.0
+    engine.propagate(organ.image, organ.anchors(7), modality="ct", slice_range=(6, 8))
+    assert set(engine.stages) == names
