@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from ..motion import compose, enlarge, register, warp
+from ..motion import compose, enlarge, warp
 from ..networks.refiner import Moved
 from ..preprocessing import WindowedVolume
 from ..settings import Settings
+from .neighbours import Neighbours, small
 from .plan import Run
-
-_CLIPPED = 3.0
-"""Deviations beyond which grey values are cut for registration: metal and vessels must not outweigh the rest."""
 
 
 @dataclass(frozen=True)
@@ -41,38 +36,42 @@ class Origin:
 class Guide:
     """Moves one run's mask from slice to slice of its window.
 
-    Neighbouring slices are registered some ahead of the run, since a batch costs little more than one pair.
-
     Attributes:
-        view: the window.
         origin: the annotated slice.
     """
 
     def __init__(
-        self, view: WindowedVolume, run: Run, start: int, mask: Tensor, settings: Settings, origin: Origin | None = None
+        self,
+        neighbours: Neighbours,
+        run: Run,
+        start: int,
+        mask: Tensor,
+        settings: Settings,
+        origin: Origin | None = None,
     ):
         """Begin at a slice whose mask is known.
 
         Args:
-            view: window of the slices.
+            neighbours: the window's slices from `start` on.
             run: direction and last slice.
             start: the slice.
             mask: its mask, [1, 1, h, w] of the window, 0 to 1.
-            settings: the refiner's size, and how far ahead slices are registered.
+            settings: the refiner's size.
             origin: the annotated slice, where that is another one (the window has been moved since).
         """
-        self.view = view
+        self._neighbours = neighbours
         self.origin = origin or Origin(start, float(mask.sum()) * self._scale**2)
         self._run = run
         self._settings = settings
-        self._device = mask.device
         self._at = start
-        self._shown = self._small(view.image(start, self._device))
-        self._mean, self._deviation = self._shown.mean(), self._shown.std() + 1e-3
-        self._shown = (self._shown - self._mean) / self._deviation
+        self._shown = neighbours.start
         self._start_image, self._start_mask = self._shown, self._small(mask)
         self._whole: Tensor | None = None
-        self._ahead: OrderedDict[int, tuple[Tensor, Tensor]] = OrderedDict()
+
+    @property
+    def view(self) -> WindowedVolume:
+        """The window."""
+        return self._neighbours.view
 
     def move(self, index: int, mask: Tensor) -> tuple[Moved, Tensor]:
         """What is known of slice `index`, the next one of the run.
@@ -84,7 +83,7 @@ class Guide:
         Returns:
             What the refiner sees, at its size; and the mask moved onto the slice, [1, 1, h, w].
         """
-        image, step = self._ahead_of(index)
+        image, step = self._neighbours.at(index)
         self._whole = step if self._whole is None else compose(self._whole, step)
         moved = warp(mask, enlarge(step, self.view.size))
         unit = self.view.volume_distance / self.origin.diameter
@@ -111,13 +110,13 @@ class Guide:
             view: the other window.
             mask: of the slice last moved to, [1, 1, h, w] of the other window.
         """
-        guide = Guide(view, self._run, self._at, mask, self._settings, self.origin)
+        # as seen from the first slice on: grey values keep its scale
+        scale = self._neighbours.scale
+        neighbours = Neighbours(view, self._run, self._at, self._settings, mask.device, scale)
+        guide = Guide(neighbours, self._run, self._at, mask, self._settings, self.origin)
         if self._whole is not None:
-            # as it has moved up to here; its mean and deviation stay those of the first window
             guide._start_image = view.seen_from(self.view, warp(self._start_image, self._whole, "border"))
             guide._start_mask = view.seen_from(self.view, warp(self._start_mask, self._whole))
-            guide._shown = (guide._shown * guide._deviation + guide._mean - self._mean) / self._deviation
-            guide._mean, guide._deviation = self._mean, self._deviation
         return guide
 
     @property
@@ -126,21 +125,4 @@ class Guide:
         return self.view.window.side / self.view.size[0]
 
     def _small(self, x: Tensor) -> Tensor:
-        """[N, 1, h, w] at the refiner's size."""
-        side = self._settings.refiner_size
-        if x.shape[-1] == side:
-            return x
-        return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False, antialias=side < x.shape[-1])
-
-    def _ahead_of(self, index: int) -> tuple[Tensor, Tensor]:
-        """Image of slice `index`, standardised, and its displacement from the slice before."""
-        if index not in self._ahead:
-            direction, last = self._run.direction, self._run.last
-            number = min(self._settings.registered_ahead, abs(last - index) + 1)
-            places = [index + direction * n for n in range(number)]
-            images = torch.cat([self.view.image(place, self._device) for place in places])
-            images = (self._small(images) - self._mean) / self._deviation
-            chain = torch.cat([self._shown, images]).clamp(-_CLIPPED, _CLIPPED)
-            steps = register(chain[:-1], chain[1:])
-            self._ahead.update(zip(places, zip(images.split(1), steps.split(1), strict=True), strict=True))
-        return self._ahead.pop(index)
+        return small(x, self._settings.refiner_size)

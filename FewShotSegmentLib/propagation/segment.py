@@ -17,6 +17,7 @@ from .confidence import slice_confidence
 from .fusion import Vote, fuse
 from .guide import Guide
 from .memory import RunMemory
+from .neighbours import NeighbourStore
 from .plan import Run, Stretch, plan_runs
 from .result import Result
 
@@ -114,12 +115,12 @@ class SegmentTask:
         """Keep what anchor `index` is remembered as."""
         self._remembered[index] = entry
 
-    def set_out(self, index: int, direction: int, device: torch.device) -> None:
+    def set_out(self, index: int, direction: int, device: torch.device, neighbours: NeighbourStore) -> None:
         """Begin the runs that leave anchor `index` in this direction; it must have been remembered."""
         for run in self.starts_at(index, direction):
             memory = RunMemory(self._remembered[index], self._settings.recent_slices)
             mask = self.anchor_mask(index, device)
-            guide = Guide(self.view(index), run, index, mask, self._settings)
+            guide = Guide(neighbours.get(self.view(index), run), run, index, mask, self._settings)
             self._under_way.append(RunState(run, memory, guide, mask))
 
     def outgrown(self, state: RunState, presence: float) -> WindowedVolume | None:

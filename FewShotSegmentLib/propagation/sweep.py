@@ -22,6 +22,7 @@ from ..settings import Settings
 from ..stages import Stages
 from .features import FeatureStore
 from .memory import RunMemory, stack_entries
+from .neighbours import NeighbourStore
 from .plan import DOWN, UP
 from .segment import RunState, SegmentTask
 
@@ -60,6 +61,7 @@ class Sweep:
         self._device = device
         self._settings = settings
         self._segments_per_call = segments_per_call
+        self._neighbours = NeighbourStore(settings, device)
         self._done = 0
         self._total = sum(len(run) for task in tasks for run in task.runs)
 
@@ -125,7 +127,7 @@ class Sweep:
                 mask = task.anchor_mask(index, self._device)
                 with self._stages.timed("remember"):
                     task.remember(index, self._network.remember(image, features, mask))
-            task.set_out(index, direction, self._device)
+            task.set_out(index, direction, self._device, self._neighbours)
             _share_time([task], start)
 
     def _see(self, store: FeatureStore, view: WindowedVolume, index: int) -> tuple[Tensor, SliceFeatures]:

@@ -9,6 +9,7 @@ import torch
 from FewShotSegmentLib.engine import Engine
 from FewShotSegmentLib.preprocessing import Window, WindowedVolume, normalise
 from FewShotSegmentLib.propagation.guide import Guide
+from FewShotSegmentLib.propagation.neighbours import Neighbours, NeighbourStore
 from FewShotSegmentLib.propagation.plan import DOWN, UP, Run
 from FewShotSegmentLib.settings import Settings
 
@@ -27,6 +28,10 @@ def moving():
     return normalise(image.astype(np.float32), (1.0, 1.0), "mr", SETTINGS, across=5.0, finest=True), masks
 
 
+def guided(view, run, start, mask, settings=SETTINGS, origin=None):
+    return Guide(Neighbours(view, run, start, settings, CPU), run, start, mask, settings, origin)
+
+
 def dice(a, b):
     return 2 * (a & b).sum() / (a.sum() + b.sum())
 
@@ -36,7 +41,7 @@ def test_a_mask_moves_with_the_image(moving, direction, start, last):
     grid, masks = moving
     view = WindowedVolume(grid, Window(8, 8, 80), SETTINGS.window_size)
     mask = view.mask_to_grid(masks[start], CPU)
-    guide = Guide(view, Run(start, direction, last, meets=False), start, mask, SETTINGS)
+    guide = guided(view, Run(start, direction, last, meets=False), start, mask)
     diameter = 2 * np.sqrt(masks[start].sum() / np.pi)
     for number, index in enumerate(range(start + direction, last + direction, direction), 1):
         seen, mask = guide.move(index, mask)
@@ -58,21 +63,47 @@ def test_what_is_registered_together_changes_nothing_but_rounding(moving):
     ends = []
     for ahead in (1, 8):
         mask = view.mask_to_grid(masks[0], CPU)
-        guide = Guide(view, Run(0, UP, 8, meets=False), 0, mask, Settings(registered_ahead=ahead))
+        guide = guided(view, Run(0, UP, 8, meets=False), 0, mask, Settings(registered_ahead=ahead))
         for index in range(1, 9):
             _, mask = guide.move(index, mask)
         ends.append(mask)
     torch.testing.assert_close(*ends, rtol=0, atol=1e-3)
 
 
+def test_segments_of_one_window_share_its_registrations(moving, monkeypatch):
+    """Two segments of one window cost the registrations of one, and each moves as it would alone."""
+    from FewShotSegmentLib.propagation import neighbours
+
+    grid, masks = moving
+    pairs = []
+    real = neighbours.register
+    monkeypatch.setattr(neighbours, "register", lambda a, b: pairs.append(len(a)) or real(a, b))
+    view = WindowedVolume(grid, Window(8, 8, 80), SETTINGS.window_size)
+    run = Run(0, UP, 8, meets=False)
+    mask = view.mask_to_grid(masks[0], CPU)
+    alone, own = guided(view, run, 0, mask), mask
+    for index in range(1, 9):
+        own = alone.move(index, own)[1]
+    assert sum(pairs) == 8
+    store = NeighbourStore(SETTINGS, CPU)
+    guides = [Guide(store.get(view, run), run, 0, mask, SETTINGS) for _ in range(2)]
+    moved = [mask, mask]
+    for index in range(1, 9):
+        moved = [guide.move(index, before)[1] for guide, before in zip(guides, moved, strict=True)]
+    assert sum(pairs) == 2 * 8
+    assert all(torch.equal(own, mask) for mask in moved)
+    other = WindowedVolume(grid, Window(9, 8, 80), SETTINGS.window_size)
+    assert store.get(other, run) is not store.get(view, run)
+
+
 def test_after_the_window_has_moved_distances_still_count_from_the_annotated_slice(moving):
     grid, masks = moving
     view = WindowedVolume(grid, Window(8, 8, 80), SETTINGS.window_size)
     run = Run(0, UP, 8, meets=False)
-    first = Guide(view, run, 0, view.mask_to_grid(masks[0], CPU), SETTINGS)
+    first = guided(view, run, 0, view.mask_to_grid(masks[0], CPU))
     other = WindowedVolume(grid, Window(20, 20, 60), SETTINGS.window_size)
     mask = other.mask_to_grid(masks[4], CPU)
-    guide = Guide(other, run, 4, mask, SETTINGS, first.origin)
+    guide = guided(other, run, 4, mask, origin=first.origin)
     seen, _ = guide.move(5, mask)
     assert float(seen.distance) == pytest.approx(5 * float(seen.step), rel=1e-4)
     assert float(seen.area) == pytest.approx(masks[4].sum() / masks[0].sum(), abs=0.05)
