@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from ..errors import Cancelled, FewShotError
 from ..version import __version__
-from . import finetune, library, pretrain, propagate, superpixels, transfer
+from . import evaluate, finetune, library, pretrain, propagate, superpixels, transfer
 from .terminal import own_words_only
 
 
@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     finetune.add_parser(commands)
     superpixels.add_parser(commands)
     pretrain.add_parser(commands)
+    evaluate.add_parser(commands)
     return parser
 
 

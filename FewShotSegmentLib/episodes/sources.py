@@ -33,7 +33,8 @@ def find_sources(given: Iterable[str | Path]) -> tuple[list[Source], list[str]]:
 
     Args:
         given: image files; folders with images (subfolders are not searched; files called *_labels or *_superpixels
-            and segmentations are left out); folders of one DICOM series each.
+            and segmentations are left out); folders of one DICOM series each; a fold's list (.json) as
+            `fewshotsegment evaluate published --export-training` writes it.
 
     Returns:
         The images, and sentences about what could not be used.
@@ -45,6 +46,10 @@ def find_sources(given: Iterable[str | Path]) -> tuple[list[Source], list[str]]:
     notes: list[str] = []
     for item in given:
         path = Path(item)
+        if path.suffix == ".json":
+            for source in _of_fold(path):
+                found.setdefault(source.path.resolve(), source)
+            continue
         folder = path if is_folder(path) else path.parent
         listed = _listed_modalities(folder, notes)
         for file in images_in(path) if folder == path else [path]:
@@ -53,6 +58,17 @@ def find_sources(given: Iterable[str | Path]) -> tuple[list[Source], list[str]]:
     if not found:
         raise InputError("There is nothing to learn from; name at least one image, or a folder of images.")
     return list(found.values()), notes
+
+
+def _of_fold(path: Path) -> list[Source]:
+    """The training images of a fold."""
+    try:
+        entries = json.loads(path.read_text("utf-8"))["train"]
+        return [Source(path.parent / entry["image"], str(entry["case"]), entry.get("modality")) for entry in entries]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{path} is not a fold's list; make one with fewshotsegment evaluate published --export-training."
+        ) from error
 
 
 def case_name(path: Path) -> str:
