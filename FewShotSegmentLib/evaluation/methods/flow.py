@@ -16,7 +16,7 @@ from ..method import Across, Answer, Recipe, Volume, Within
 from .base import Base, Fraction, Last, grey_range, need, soft_tissue, to_grey
 from .chain import carry
 from .framing import FramedPair, Framing
-from .histograms import refine
+from .histograms import FAR_MM, refine
 
 _LEAST_SIDE = 16
 """Pixels a side below which DIS does not work; smaller slices are continued at their edges."""
@@ -50,23 +50,27 @@ class FlowChain(Base):
     def within(self, question: Within) -> Answer:
         """Each slice is taken from the nearest annotated one."""
         grey = self._volumes.of(question.volume)
-        return Answer(carry(question, lambda a, b, f: self._moved(grey[a], grey[b], f), blend=False))
+        apart = question.volume.spacing[0]
+        return Answer(carry(question, lambda a, b, f: self._moved(grey[a], grey[b], f, apart), blend=False))
 
     def across(self, question: Across) -> Answer:
         """The slice that each query slice is compared with is brought to it; see `Framing`."""
         return self._framing.answer(question, self._moved_pair)
 
     def _moved_pair(self, pair: FramedPair) -> Fraction:
-        return self._moved(np.rint(pair.support).astype(np.uint8), np.rint(pair.query).astype(np.uint8), pair.mask)
+        support, query = (np.rint(image).astype(np.uint8) for image in (pair.support, pair.query))
+        return self._moved(support, query, pair.mask, FAR_MM)  # two patients' areas may differ
 
-    def _moved(self, source: NDArray[np.uint8], target: NDArray[np.uint8], fraction: Fraction) -> Fraction:
-        """A fraction on slice `source` brought to slice `target`."""
+    def _moved(
+        self, source: NDArray[np.uint8], target: NDArray[np.uint8], fraction: Fraction, apart: float
+    ) -> Fraction:
+        """A fraction on slice `source` brought to slice `target`, `apart` mm away."""
         flow = self._flow(target, source)
         rows, columns = np.indices(target.shape, np.float32)
         warped = self._cv2.remap(
             fraction, columns + flow[..., 0], rows + flow[..., 1], self._cv2.INTER_LINEAR, borderValue=0.0
         )
-        return refine(target, warped) if self._refined else np.asarray(warped)
+        return refine(target, warped, apart) if self._refined else np.asarray(warped)
 
     def _flow(self, here: NDArray[np.uint8], there: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Where to look on one slice for what is on another: [y, x, 2], (x, y) in pixels."""

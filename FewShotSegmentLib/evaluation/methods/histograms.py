@@ -1,13 +1,19 @@
 r"""A contour decided anew by what is bright and dark on either side of it.
 
-Pixels near the contour are inside as far as their grey value g is commoner inside than outside *near them*, and as far
-as they lie inside already:
+A pixel near the contour is inside as far as the fraction f says so, and as far as its grey value g is commoner inside
+than outside *near it*:
 
-.. math:: \operatorname{logit} p(x) = \frac{d(x)}{s} + w \ln \frac{h_{in}(g \mid x)}{h_{out}(g \mid x)},
+.. math:: \operatorname{logit} f'(x) = \operatorname{logit} f(x) + w \ln \frac{h_{in}(g \mid x)}{h_{out}(g \mid x)} - b,
 
-d the signed distance to the contour (inside positive) and h the histograms of the fraction and of what it leaves, each
-pixel weighted by a Gaussian about x. After localised region competition (Lankton and Tannenbaum, IEEE Trans. Image
-Process. 2008), with histograms in place of means and one step in place of an evolution.
+h the histograms of the fraction and of what it leaves, each pixel weighted by a Gaussian about x. After localised
+region competition (Lankton and Tannenbaum, IEEE Trans. Image Process. 2008), with histograms in place of means and one
+step in place of an evolution.
+
+Every decision adds a little to what is inside. Where slices are thick that mends what the flow has lost; over fifty
+thin ones it lets an organ run out of its place. So w is smaller the closer the slices lie, and b keeps the area as the
+flow has left it unless they are far apart. Mean Dice of the whole volume from one annotated slice, 31 structures of six
+sources, with the flow alone, with w = 0.5 and b = 0 throughout (and the signed distance for logit f), and as it is now:
+heart MR (8 mm) 0.904, 0.914, 0.911; head and neck CT (2.5 to 3 mm) 0.349, 0.081, 0.385; all six 0.647, 0.575, 0.656.
 """
 
 from __future__ import annotations
@@ -17,12 +23,12 @@ from numpy.typing import NDArray
 
 from .base import Fraction, need
 
+FAR_MM = 6.0
+"""Distance of slices from which areas may change freely, and up to which grey values count for less."""
 BAND = 3.0
 """Distance from the contour, in pixels, up to which pixels are decided anew."""
-_SLACK = 1.5
-"""s: distance, in pixels, at which the place weighs as much as e times commoner a grey value."""
-_WEIGHT = 0.5
-"""w: grey values of neighbours are alike, so a ratio counts for less than if each were drawn for itself."""
+_UNSURE = 0.02
+"""No fraction is surer than this of either side, so that grey values have a say."""
 _NEAR = 8.0
 """Standard deviation of the Gaussian about a pixel, in pixels."""
 _BINS = 32
@@ -32,12 +38,13 @@ _MOST = 3.0
 """Bound on the logarithm of the ratio: few pixels prove nothing."""
 
 
-def refine(grey: NDArray[np.uint8], fraction: Fraction) -> Fraction:
+def refine(grey: NDArray[np.uint8], fraction: Fraction, apart_mm: float = FAR_MM) -> Fraction:
     """Decide the contour of a fraction anew.
 
     Args:
         grey: [y, x], the slice.
         fraction: [y, x], 0 to 1. Not changed.
+        apart_mm: distance to the slice that the fraction came from.
 
     Returns:
         [y, x], 0 to 1; parts that hold nothing of what was above one half before are left out.
@@ -52,17 +59,24 @@ def refine(grey: NDArray[np.uint8], fraction: Fraction) -> Fraction:
     box = _box(inside, int(BAND + 2 * _NEAR))
     inside, part = inside[box], np.ascontiguousarray(fraction[box])
     bins = grey[box].astype(np.intp) * _BINS // 256
-    distance = _signed_distance(inside)
+    band = np.abs(_signed_distance(inside)) <= BAND
     ratio = np.log(_likelihood(bins, part)) - np.log(_likelihood(bins, 1 - part))
-    logit = distance / _SLACK + _WEIGHT * np.clip(ratio, -_MOST, _MOST)
-    decided = np.where(np.abs(distance) <= BAND, 1 / (1 + np.exp(-logit)), inside).astype(np.float32)
-    decided = cv2.GaussianBlur(decided, (0, 0), 1.0)
+    given = np.clip(part, _UNSURE, 1 - _UNSURE)
+    logit = np.log(given / (1 - given)) + min(1.0, apart_mm / FAR_MM) * np.clip(ratio, -_MOST, _MOST)
+    if apart_mm < FAR_MM:
+        logit -= _bias(logit[band], int(np.count_nonzero(inside & band)))
+    decided = np.where(band, 1 / (1 + np.exp(-logit)), part).astype(np.float32)
     _, parts = cv2.connectedComponents((decided > 0.5).astype(np.uint8), connectivity=4)
-    known = np.unique(parts[inside])
-    decided[(parts > 0) & ~np.isin(parts, known)] = 0
+    decided[(parts > 0) & ~np.isin(parts, np.unique(parts[inside]))] = 0
     out = np.zeros_like(fraction)
     out[box] = decided
     return out
+
+
+def _bias(logits: NDArray[np.float32], count: int) -> float:
+    """What to take off so that `count` logits are above 0; 0 where none or all of them shall be."""
+    falling = np.sort(logits)[::-1]
+    return float(falling[count - 1] + falling[count]) / 2 if 0 < count < len(falling) else 0.0
 
 
 def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:

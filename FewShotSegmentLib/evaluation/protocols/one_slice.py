@@ -10,7 +10,7 @@ from ..method import Method, Volume, Within
 from ..protocol import Measured, Work
 from .asked import asked
 from .options import Options
-from .scoring import Question, overlap
+from .scoring import Question, overlap, within_extent
 from .supports import MIN_SLICES, Indices, anchor_slices, annotated, organ_slices, setting_title, volume_ends
 from .works import within_work
 
@@ -28,7 +28,8 @@ class OneSlice:
             "Some slices of the volume are annotated, all others are wanted: 1 slice is the middle one of the organ; "
             "2 lie at 25 and 75 % of its slices, 3 at 25, 50 and 75 %, 5 at these and at both ends. With “range” the "
             "first and the last slice of the organ are told besides. Annotated slices are left out of the overlap; "
-            "dice_common leaves out those of all settings, so that settings can be compared."
+            "dice_common leaves out those of all settings, so that settings can be compared; dice_common_extent is the "
+            "same of the organ's own slices."
         )
 
     def work(self, cases: Sequence[Case], methods: Iterable[str], left_out: list[str]) -> list[Work]:
@@ -61,7 +62,10 @@ class OneSlice:
                     setting=setting,
                     given=indices,
                     not_scored=indices,
-                    extra={"dice_common": overlap(answer.answer.mask, reference, common)},
+                    extra={
+                        "dice_common": overlap(answer.answer.mask, reference, common),
+                        "dice_common_extent": overlap(within_extent(answer.answer.mask, reference), reference, common),
+                    },
                 )
                 yield Measured(row, answer.answer.mask)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..row import Row
@@ -151,7 +151,12 @@ def section(material: Material, comparisons: Comparisons) -> Section:
         "adjusted by Holm for the number of methods compared in a line's setting and scope. With few patients no test "
         "can show a difference: Wilcoxon's p is never below 0.06 for five."
     )
-    found.tables.append(_beside_table(material, comparisons))
+    title = "Each method beside the leading one"
+    overall = [item for item in comparisons.beside if item.scope == EVERYTHING]
+    each = [item for item in comparisons.beside if item.scope != EVERYTHING]
+    found.tables.append(_beside_table(material, overall, f"{title}, over patients"))
+    if each:
+        found.tables.append(_beside_table(material, each, f"{title}, per organ", folded=True))
     if comparisons.together:
         found.tables.append(_together_table(material, comparisons))
         found.tables.append(_pairs_table(material, comparisons))
@@ -170,10 +175,10 @@ def _difference(pair: Pair) -> Cell:
     return Cell(number(pair.difference), interval(pair.low, pair.high), value=pair.difference)
 
 
-def _beside_table(material: Material, comparisons: Comparisons) -> Table:
-    several = any(item.setting for item in comparisons.beside)
+def _beside_table(material: Material, items: Sequence[Beside], title: str, folded: bool = False) -> Table:
+    several = any(item.setting for item in items)
     rows = []
-    for item in comparisons.beside:
+    for item in items:
         pair = item.pair
         line = [label(f"{material.title(item.lead)} − {material.title(item.other)}")]
         line += [label(item.setting)] if several else []
@@ -183,7 +188,7 @@ def _beside_table(material: Material, comparisons: Comparisons) -> Table:
         rows.append(line)
     head = ["Methods", *(["Setting"] if several else []), "Scope", "n", "Mean of the first", "Mean of the second"]
     head += ["Difference", "p, t-test (Holm)", "p, Wilcoxon (Holm)", "Cohen’s d_z", "Rank-biserial"]
-    return Table("Each method beside the leading one", head, rows, "Below the difference: its 95 % bootstrap interval.")
+    return Table(title, head, rows, "Below the difference: its 95 % bootstrap interval.", folded)
 
 
 def _together_table(material: Material, comparisons: Comparisons) -> Table:

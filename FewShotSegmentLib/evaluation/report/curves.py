@@ -37,7 +37,7 @@ def along_extent(material: Material) -> list[Picture]:
         if not organs:
             continue
         with drawing():
-            figure, axes = panels(len(organs), 3, 4.0, 2.7, sharex=True, sharey=True)
+            figure, axes = panels(len(organs), 3, 4.0, 2.7)
             for own, organ in zip(axes, organs, strict=True):
                 for place, method in enumerate(material.methods):
                     _profile(own, found.get((organ, method), []), place, len(material.methods) <= BANDS_UP_TO)
@@ -113,7 +113,7 @@ def by_setting(material: Material) -> list[Picture]:
             for text in axes.get_xticklabels():
                 text.set(ha="right", rotation_mode="anchor")
         axes.set_ylabel("mean Dice")
-        legend(figure, _lines(material))
+        legend(figure, _lines(material), columns=max(1, int(figure.get_figwidth() // 2.6)))
         source = svg(figure)
     caption = "Mean Dice over organs of cases with its 95 % bootstrap interval; the axis does not begin at 0."
     return [Picture("Dice by setting", source, caption, f"Mean Dice for {len(settings)} settings.")]
@@ -130,7 +130,7 @@ def by_round(material: Material) -> list[Picture]:
     with drawing():
         from matplotlib.lines import Line2D  # noqa: PLC0415 - optional
 
-        figure, axes = panels(len(organs), 3, 4.0, 2.9, sharex=True)
+        figure, axes = panels(len(organs), 3, 4.0, 2.9)
         for own, organ in zip(axes, organs, strict=True):
             for (setting, method), series in lines.items():
                 style = DASHES[strategies.index(setting) % len(DASHES)]
@@ -139,6 +139,7 @@ def by_round(material: Material) -> list[Picture]:
                 own.axhline(target, color="#888888", linewidth=0.7, linestyle=":", zorder=0)
             own.set(title=plain(organ or "all organs"), xlabel="slices read", ylabel="mean Dice")
             own.xaxis.get_major_locator().set_params(integer=True)
+            own.set_xlim(0.7, last + 0.3)
         shown = _lines(material)
         shown += [
             Line2D([], [], color="#444444", ls=DASHES[n % len(DASHES)], label=plain(name) or "–")
@@ -185,7 +186,7 @@ def against_time(material: Material) -> list[Picture]:
             axes.plot(*middle, linestyle="none", markersize=10, markeredgecolor="white", zorder=4, **style)
         axes.set(xscale="log", xlabel="seconds per answer", ylabel="Dice", ylim=(-0.02, 1.02))
         axes.grid(True, axis="x")
-        legend(figure, _shown(material, found))
+        legend(figure, _shown(material, found), columns=2)
         source = svg(figure)
     caption = "Small: single answers. Large: median time and mean Dice of a method. Whole volume."
     return [Picture("Dice against time", source, caption, f"Dice and seconds of {len(found)} methods.")]
@@ -202,7 +203,7 @@ def confidence(material: Material) -> list[Picture]:
     if not pairs:
         return []
     with drawing():
-        figure, axes = panels(len(pairs), 3, 3.9, 3.4, sharex=True, sharey=True)
+        figure, axes = panels(len(pairs), 3, 3.9, 3.4)
         for own, (name, points) in zip(axes, pairs.items(), strict=True):
             sure, dice = np.array(points).T
             place = material.methods.index(name)

@@ -42,7 +42,8 @@ def _dice(rows: list[Row]) -> list[float]:
 def _picture(material: Material, setting: str, values: dict[tuple[str, str], list[float]]) -> Picture:
     organs = [organ for organ in material.organs if any(values.get((organ, m)) for m in material.methods)]
     methods = [name for name in material.methods if any(values.get((organ, name)) for organ in organs)]
-    per_row = max(1, WIDEST // len(methods))
+    lines = -(-len(organs) // max(1, WIDEST // len(methods)))
+    per_row = -(-len(organs) // lines)
     chunks = [organs[i : i + per_row] for i in range(0, len(organs), per_row)]
     with drawing():
         from matplotlib.patches import Patch  # noqa: PLC0415 - optional
@@ -54,7 +55,8 @@ def _picture(material: Material, setting: str, values: dict[tuple[str, str], lis
             _axes(own, material, chunk, methods, values)
             own.set_xlim(-0.7, widest * (len(methods) + 1) - 1.3)
         places = {name: place for place, name in enumerate(material.methods)}
-        legend(figure, [Patch(color=color(places[name]), label=plain(material.title(name))) for name in methods])
+        keys = [Patch(color=color(places[name]), label=plain(material.title(name))) for name in methods]
+        legend(figure, keys, columns=max(1, int(width // 2.2)))
         source = svg(figure)
     title = "Dice of each organ and method" + (f", {setting}" if setting else "")
     caption = (

@@ -40,6 +40,8 @@ def load_mask(path: Path) -> Mask:
         with np.load(path, allow_pickle=False) as file:
             bits, shape = file["bits"], tuple(int(n) for n in file["shape"])
         count = int(np.prod(shape, dtype=np.int64))
+        if bits.dtype != np.uint8 or bits.size != -(-count // 8):
+            raise ValueError("as many bits as voxels are wanted")
         return np.unpackbits(bits, count=count).astype(np.bool_).reshape(shape)
     except FileNotFoundError:
         raise InputError(f"The mask {path} is missing; run the evaluation again to make it.") from None

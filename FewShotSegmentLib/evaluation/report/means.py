@@ -70,11 +70,11 @@ def summary_cell(summary: Summary, digits: int = 3) -> Cell:
 
 
 def mark_best(rows: Sequence[list[Cell]], columns: Sequence[int], higher: Callable[[int], bool]) -> None:
-    """Mark the best cell of some columns, in place; nothing is marked where fewer than two have a value."""
+    """Mark the best cell of some columns, in place; nothing is marked where no two differ."""
     for column in columns:
         values = {place: row[column].value for place, row in enumerate(rows)}
         known = {place: value for place, value in values.items() if value is not None}
-        if len(known) < 2:
+        if len(known) < 2 or len(set(known.values())) == 1:
             continue
         worth = {place: value if higher(column) else -abs(value) for place, value in known.items()}
         best = max(worth.values())
@@ -84,7 +84,7 @@ def mark_best(rows: Sequence[list[Cell]], columns: Sequence[int], higher: Callab
                 rows[place][column] = Cell(cell.text, cell.below, cell.hint, cell.value, True, cell.label)
 
 
-def metrics_table(material: Material, rows: Iterable[Row], title: str, folded: bool = False) -> Table:
+def metrics_table(material: Material, rows: Iterable[Row], title: str, folded: bool = False, note: str = "") -> Table:
     """All metrics, a line for each setting and method."""
     lines = by_line(material, rows)
     several = any(setting for setting, _ in lines)
@@ -100,7 +100,7 @@ def metrics_table(material: Material, rows: Iterable[Row], title: str, folded: b
     for own in by_setting.values():
         mark_best(own, range(first, first + len(METRICS)), lambda c: METRICS[c - first] in HIGHER_IS_BETTER)
     head = ["Method", *(["Setting"] if several else []), "n", *(METRIC_TITLES[metric] for metric in METRICS)]
-    return Table(title, head, cells, NOTE if not folded else "", folded)
+    return Table(title, head, cells, note, folded)
 
 
 def organs_table(material: Material) -> Table:
@@ -150,7 +150,7 @@ def section(material: Material) -> Section:
         return found
     if material.has_rounds:
         found.text.append("Of each reading the last round is counted here; what each round brought comes further down.")
-    found.tables.append(metrics_table(material, material.answers, "All metrics"))
+    found.tables.append(metrics_table(material, material.answers, "All metrics", note=NOTE))
     if len(material.groups) > 1:
         found.tables.append(groups_table(material))
     found.tables.append(organs_table(material))

@@ -24,7 +24,7 @@ from .tables import Picture, Section
 REFERENCE, ANSWER = "#56b4e9", "#ff9e1b"  # blue and orange: told apart with any kind of colour vision
 REFERENCE_DASH = (0, (3.0, 1.6))
 PAPER, INK, PALE = "#141414", "#f2f2f2", "#b9b9b9"
-CELL, HEAD, LINE = 1.9, 0.75, 0.3  # inches
+CELL, HEAD, LINE = 1.9, 0.6, 0.3  # inches
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ def test_annotated_slices_do_not_count():
 def test_settings_are_compared_on_the_slices_that_none_was_given():
     rows = rows_of(Method(repeated))
     assert [row.extra["dice_common"] for row in rows] == pytest.approx([2 * 3 / (7 + 3)] * 5)
+    # the same without the 4 slices beyond the liver's ends, on which it was repeated too
+    assert [row.extra["dice_common_extent"] for row in rows] == [1.0] * 5
     rows = rows_of(Method(repeated), {**LIVER, "anchors": "1,3"})
     assert [row.setting for row in rows] == ["1 slice", "3 slices"]
     assert [row.extra["dice_common"] for row in rows] == pytest.approx([2 * 5 / (9 + 5)] * 2)

@@ -56,7 +56,7 @@ def load(seed):
     return Scan(image, labels, Geometry(z.shape, np.diag([1.5, 1.5, 5.0, 1.0])), "ct")
 
 
-def make_cases(count=5):
+def make_cases(count=4):
     return {f"case {n}": Case("generic", f"case {n}", f"p{n}", "ct", ORGANS, partial(load, n)) for n in range(count)}
 
 
@@ -125,9 +125,7 @@ def sample(tmp_path_factory):
         "missing": {"grow": "slicer-core is not installed."},
         "notes": ["Times are of a busy machine."],
     }
-    return SimpleNamespace(
-        folder=folder, cases=cases, rows=rows, options=options, files=write(folder, rows, **options)
-    )
+    return SimpleNamespace(folder=folder, cases=cases, rows=rows, options=options, files=write(folder, rows, **options))
 
 
 @pytest.fixture
