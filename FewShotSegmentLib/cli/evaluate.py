@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import Cancelled, InputError
 from .terminal import progress_bar, say, tell
 
 PROTOCOLS = ("published", "whole-volume", "one-slice", "interactive", "robustness")
@@ -108,8 +108,11 @@ def run(options: argparse.Namespace) -> None:
         return
     if options.output is None:
         raise InputError("Say where the report is to go: -o REPORT_DIR.")
-    with progress_bar("Measuring", "case", shown) as progress:
-        told, rows = job.run(progress)
+    try:
+        with progress_bar("Measuring", "scan", shown) as progress:
+            told, rows = job.run(progress)
+    except (KeyboardInterrupt, Cancelled) as stop:
+        raise Cancelled("Stopped; what was measured is kept, and the same command goes on from there.") from stop
     if not options.quiet:
         for note in (*told["notes"], *told["left out"]):
             say(f"Note: {note}")

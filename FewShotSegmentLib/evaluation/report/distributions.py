@@ -50,9 +50,12 @@ def _picture(material: Material, setting: str, values: dict[tuple[str, str], lis
 
         widest = max(len(chunk) for chunk in chunks)
         width = min(15.0, max(4.5, 1.2 + 0.52 * widest * (len(methods) + 1)))
-        figure, axes = panels(len(chunks), 1, width, 3.1, sharey=True)
+        figure, axes = panels(len(chunks), 1, width, 3.1)
+        least = min(value for dice in values.values() for value in dice)
+        bottom = math.floor(10 * least - 0.5) / 10 if least > 0.15 else -0.02
         for own, chunk in zip(axes, chunks, strict=True):
             _axes(own, material, chunk, methods, values)
+            own.set_ylim(bottom, 1.02)
             own.set_xlim(-0.7, widest * (len(methods) + 1) - 1.3)
         places = {name: place for place, name in enumerate(material.methods)}
         keys = [Patch(color=color(places[name]), label=plain(material.title(name))) for name in methods]
@@ -61,7 +64,7 @@ def _picture(material: Material, setting: str, values: dict[tuple[str, str], lis
     title = "Dice of each organ and method" + (f", {setting}" if setting else "")
     caption = (
         f"Violin: density of the values, drawn from {FEWEST} on. Box: quartiles and median, whiskers to the last value "
-        "within 1.5 times the box. Points: cases. Whole volume."
+        "within 1.5 times the box. Points: cases. Whole volume; the axis need not begin at 0."
     )
     told = f"Box and violin plots of Dice for {count(len(organs), 'organ')} and {count(len(methods), 'method')}."
     return Picture(title, source, caption, told)
@@ -78,7 +81,6 @@ def _axes(
                 _one(axes, number * step + place, dice, color(material.methods.index(method)))
     axes.set_xticks([n * step + (len(methods) - 1) / 2 for n in range(len(organs))], [plain(o) for o in organs])
     axes.tick_params(axis="x", length=0)
-    axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel("Dice")
 
 

@@ -130,6 +130,15 @@ def test_a_stop_keeps_what_is_done(scans, tmp_path):
     assert outcome.before == 2 and len(outcome.rows) == CASES
 
 
+def test_ctrl_c_says_that_the_work_is_kept(command, monkeypatch):
+    def stopped(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EvaluateJob, "run", stopped)
+    code, said, _ = command("one-slice", "--methods", "copy")
+    assert code == 130 and said.err.endswith("is kept, and the same command goes on from there.\n")
+
+
 def test_a_scan_that_cannot_be_read_is_said_and_the_others_are_measured(scans, tmp_path):
     folder = tmp_path / "scans"
     folder.mkdir()
