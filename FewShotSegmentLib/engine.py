@@ -76,14 +76,15 @@ class Engine:
         weights_folder: str | Path | None = None,
         settings: Settings | None = None,
     ) -> Engine:
-        """Load the bundled weights, after checking their checksum.
+        """Load weights, after checking their checksum.
 
         On Linux this also sets the process's allocator to keep up to 256 MiB of freed memory (see `allocator`).
 
         Args:
             device: "auto", "cpu", "cuda", "cuda:1", … or "mps".
-            weights: the propagator's name in the manifest; the first one by default. The refiner is the bundled one.
-            weights_folder: folder with a manifest and weights; the bundled one by default.
+            weights: the propagator's name in the manifest; the first one by default.
+            weights_folder: folder with a manifest and weights; the bundled one by default. A folder without a refiner
+                is used with the bundled one.
             settings: numbers that shape the result.
 
         Raises:
@@ -92,7 +93,8 @@ class Engine:
         """
         keep_freed_memory()
         where = resolve_device(device)
-        info = find_weights(weights, Path(weights_folder) if weights_folder else None)
+        folder = Path(weights_folder) if weights_folder else None
+        info = find_weights(weights, folder)
         if info.network != "propagator":
             raise WeightsError(
                 f"The weights {info.name} are of the network {info.network}, but the propagator's are needed here."
@@ -102,7 +104,7 @@ class Engine:
             network.load_state_dict(load_state(info))
         except RuntimeError as error:
             raise WeightsError(f"The weights {info.name} do not fit the propagator; use others.") from error
-        return cls(network, where, info, settings, load_refiner())
+        return cls(network, where, info, settings, load_refiner(folder))
 
     def propagate(
         self,

@@ -3,8 +3,14 @@
 import importlib
 import sys
 
-# The worker's asking side runs in Slicer's process. The engine proper does not: it is new with the next worker.
-RELOADED = ("FewShotSegmentModule", "FewShotSegmentLib.worker", "FewShotSegmentLib.version")
+# The worker's asking side and the rule for the slice to suggest run in Slicer's process. The engine proper does not: it
+# is new with the next worker.
+RELOADED = (
+    "FewShotSegmentModule",
+    "FewShotSegmentLib.review",
+    "FewShotSegmentLib.worker",
+    "FewShotSegmentLib.version",
+)
 
 # Slicer loads this file itself, under this name, for the next editor that is made
 FORGOTTEN = "FewShotPropagateEffect"

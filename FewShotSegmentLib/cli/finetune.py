@@ -54,7 +54,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--minutes", type=float, metavar="N", help="time it may take (default: 5)")
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each training, instead of --minutes")
-    parser.add_argument("--learning-rate", type=float, metavar="RATE", help="default: 1e-4")
+    parser.add_argument("--learning-rate", type=float, metavar="RATE", help="default: 3e-4")
     parser.add_argument("--seed", type=int, metavar="N", help="of all random numbers")
     parser.add_argument(
         "--weights", metavar="FOLDER|NAME", help="adapted weights to start from; the bundled ones by default"

@@ -1,9 +1,9 @@
 """Weights adapted to a user's own annotated volumes, in minutes, and only kept where that helps.
 
-Rooms, in the order in which data flows: `cases` (annotated volumes), `held_out` (slices that only judge), `source`
-(what is trained on), `score` (leave-one-slice-out), `adaptation` (before, train, after, decide), `result`, `store`
-(where adapted weights are kept, and how they are rolled back), `request` (all of it in one call) and `logic` (in the
-background).
+Rooms, in the order in which data flows: `cases` (annotated volumes), `held_out` (slices that only judge), `windows`
+(sequences along annotated slices), `source` (what is trained on), `score` (leave-one-slice-out), `adaptation` (before,
+train, after, decide), `result`, `store` (where adapted weights are kept, and how they are rolled back), `request` (all
+of it in one call) and `logic` (in the background).
 """
 
 from __future__ import annotations

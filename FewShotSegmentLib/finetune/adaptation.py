@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..engine import Engine
-from ..errors import Cancelled
-from ..networks import Propagator
-from ..training.propagator_task import PropagatorTask
+from ..errors import Cancelled, WeightsError
+from ..networks import Refiner
+from ..training.refiner_task import RefinerTask
 from ..training.seeds import seed_of
 from ..training.settings import TrainSettings
 from ..training.trainer import Outcome, Trainer
@@ -20,7 +20,7 @@ from .held_out import Place, choose_folds, leave_out
 from .result import FinetuneResult, SliceScore
 from .score import Scored, score_fold
 from .settings import FinetuneSettings
-from .source import AnnotatedSlices
+from .source import AnnotatedWindows
 from .steps import Report, Tally
 
 _PROBE = 3
@@ -40,7 +40,10 @@ def adapt(
     cancelled: Callable[[], bool] | None = None,
     notes: Sequence[str] = (),
 ) -> FinetuneResult:
-    """Adapt an engine's weights to annotated volumes; the engine itself is not changed.
+    """Adapt an engine's refiner to annotated volumes; the engine itself is not changed.
+
+    The propagator stays as it is: it has the smaller say in a mask (`Settings.network_share`), and `transfer` finds
+    organs with its encoder.
 
     Groups of annotated slices are left out in turn. Each is scored with the weights as they are, then with weights that
     were adapted to everything but this group. Only if the mean rises are the weights adapted to everything.
@@ -55,6 +58,7 @@ def adapt(
 
     Raises:
         InputError: there is too little to learn from.
+        WeightsError: the engine has no refiner.
         DeviceError: out of memory.
         Cancelled: `cancelled` said yes, or Ctrl-C; nothing is kept.
     """
@@ -73,7 +77,9 @@ class _Adaptation:
         cancelled: Callable[[], bool] | None,
         notes: Sequence[str],
     ):
-        self._engine = engine
+        if engine.refiner is None:
+            raise WeightsError("There is no refiner, which is what is adapted; install FewShotSegment again.")
+        self._engine, self._refiner = engine, engine.refiner
         self._volumes = volumes
         self._settings = settings
         self._tally = tally
@@ -88,7 +94,7 @@ class _Adaptation:
         settings = self._settings
         folds = choose_folds(self._volumes, settings.held_out, settings.folds)
         self._tally.plan(len(folds) + 1, settings.steps or settings.full_steps)
-        before = [self._score(self._engine.network, fold, "scoring as it is") for fold in folds]
+        before = [self._score(self._refiner, fold, "scoring as it is") for fold in folds]
         scoring = time.perf_counter() - start
         steps = settings.steps or self._affordable_steps(len(folds) + 1, start, scoring)
         self._tally.plan(len(folds) + 1, steps)
@@ -96,11 +102,11 @@ class _Adaptation:
         for number, fold in enumerate(folds):
             doing = f"adapting without held-out slices ({number + 1} of {len(folds)})"
             outcome = self._train(leave_out(self._volumes, fold), steps, f"fold {number}", doing)
-            network = _network(_rounded(outcome.weights), self._engine.device)
-            after.append(self._score(network, fold, "scoring what was learned"))
+            refiner = _refiner(_rounded(outcome.weights), self._engine.device)
+            after.append(self._score(refiner, fold, "scoring what was learned"))
         scores = self._table(before, after)
         means = [sum(values) / len(scores) for values in zip(*((s.before, s.after) for s in scores), strict=True)]
-        state = self._final(steps) if means[1] > means[0] + settings.margin else None
+        adapted = self._final(steps) if means[1] > means[0] + settings.margin else None
         if all(
             self._volumes[place.volume].anchors[segment][place.index].any()
             for row in before
@@ -108,8 +114,11 @@ class _Adaptation:
         ):
             self._notes.append(_ENDS_NOT_JUDGED)
         self._tally.finish()
+        networks = None
+        if adapted is not None:
+            networks = {"propagator": _rounded(self._engine.network.state_dict()), "refiner": adapted}
         return FinetuneResult(
-            better=state is not None,
+            better=adapted is not None,
             scores=tuple(scores),
             before=means[0],
             after=means[1],
@@ -121,7 +130,7 @@ class _Adaptation:
             slices=sum(len(volume.annotated) for volume in self._volumes),
             settings=settings.to_json(),
             notes=tuple(dict.fromkeys(self._notes)),
-            state=state,
+            networks=networks,
         )
 
     def _final(self, steps: int) -> dict[str, Tensor] | None:
@@ -140,12 +149,12 @@ class _Adaptation:
                 table.append(SliceScore(volume.name, segment, volume.axis, place.index, was, becomes))
         return sorted(table, key=lambda s: (s.volume, s.segment, s.axis, s.index))
 
-    def _score(self, network: Propagator, fold: frozenset[Place], doing: str) -> list[Scored]:
+    def _score(self, refiner: Refiner, fold: frozenset[Place], doing: str) -> list[Scored]:
         self._tally.say(doing)
         engine = self._engine
         return score_fold(
-            network,
-            engine.refiner,
+            engine.network,
+            refiner,
             engine.device,
             self._volumes,
             fold,
@@ -155,14 +164,17 @@ class _Adaptation:
         )
 
     def _train(self, volumes: Sequence[AnnotatedVolume], steps: int, run: str, doing: str) -> Outcome:
-        """One training from the engine's weights."""
+        """One training from the engine's refiner."""
         seed = seed_of(self._settings.seed, run)
-        source = AnnotatedSlices(volumes, self._settings, seed)
-        network = _network(self._engine.network.state_dict(), self._engine.device).requires_grad_(True)
+        source = AnnotatedWindows(volumes, self._settings, self._engine.settings, seed)
+        refiner = _refiner(self._refiner.state_dict(), self._engine.device).requires_grad_(True)
         trained = TrainSettings(
+            network="refiner",
             data="volumes",
             iterations=steps,
+            parts=self._settings.sequences,
             per_part=1,
+            other_patient=0.0,
             learning_rate=self._settings.learning_rate,
             schedule="cosine",
             warm_up=min(5, steps // 4),
@@ -171,7 +183,8 @@ class _Adaptation:
             few_shot=0.0,
             seed=seed,
         )
-        trainer = Trainer(PropagatorTask(network), source, trained, device=self._engine.device)
+        task = RefinerTask(refiner, self._engine.settings.moved_share, presence_at_ends=True)
+        trainer = Trainer(task, source, trained, device=self._engine.device)
         done = 0
 
         def step(now: int, _total: int) -> None:
@@ -217,14 +230,14 @@ def is_bfloat16_fast(device: torch.device) -> bool:
 
 def _rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """As they are stored, so that what is scored is what will be used."""
-    return {name: value.half() for name, value in state.items()}
+    return {name: value.detach().cpu().half() for name, value in state.items()}
 
 
-def _network(state: dict[str, Tensor], device: torch.device) -> Propagator:
-    """A network of its own with these weights, as the engine has it."""
+def _refiner(state: dict[str, Tensor], device: torch.device) -> Refiner:
+    """A refiner of its own with these weights, as the engine has it."""
     with torch.random.fork_rng():  # its first, random weights are not to be seen in the caller's random numbers
-        network = Propagator()
-    network.load_state_dict({name: value.float() for name, value in state.items()})
-    network.eval().requires_grad_(False).to(device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+        refiner = Refiner()
+    refiner.load_state_dict({name: value.float() for name, value in state.items()})
+    refiner.eval().requires_grad_(False).to(device)
+    refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return refiner

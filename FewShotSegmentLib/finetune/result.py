@@ -38,7 +38,7 @@ class FinetuneResult:
 
     Attributes:
         better: whether the adapted weights scored better, by more than the margin; else the ones that were there stay
-            in use and `state` is None.
+            in use and `networks` is None.
         scores: of the held-out slices.
         before: mean of them.
         after: mean of them; measured with weights that never saw the slices scored, so the final weights, which are
@@ -46,12 +46,12 @@ class FinetuneResult:
         steps: of each training.
         seconds: that all took.
         device: where it was computed.
-        base: weights that were adapted.
+        base: weights that were adapted: the propagator's entry, which stands for both networks of its folder.
         volumes: how many were annotated.
         slices: how many annotated slices were used, of all volumes.
         settings: what else decides about the result.
         notes: what its user should know, a sentence each.
-        state: float16 weights on the CPU, or None.
+        networks: float16 weights on the CPU by network, "propagator" (as it was) and "refiner" (adapted), or None.
     """
 
     better: bool
@@ -66,7 +66,7 @@ class FinetuneResult:
     slices: int
     settings: dict[str, Any]
     notes: tuple[str, ...] = ()
-    state: dict[str, Tensor] | None = field(default=None, repr=False)
+    networks: dict[str, dict[str, Tensor]] | None = field(default=None, repr=False)
 
     @property
     def verdict(self) -> str:

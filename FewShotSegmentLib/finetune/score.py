@@ -34,8 +34,8 @@ def score_fold(
     """Score of each segment on each slice of a fold, found as the engine finds it in use.
 
     Args:
-        network: in evaluation mode, on `device`.
-        refiner: the engine's, likewise.
+        network: the propagator, in evaluation mode, on `device`.
+        refiner: to be scored with it, likewise.
         device: where to compute.
         volumes: with all that is annotated.
         fold: slices that are left out.
@@ -87,7 +87,9 @@ def _find(
     """Mask of slice `index`, carried from the way's anchors."""
     slices = list(way.slices)
     whole = volume.finest or volume.grid
-    grid = replace(whole, slices=whole.slices[slices])
+    # where slices of a long way are left out, those that are walked lie farther apart
+    apart = (slices[-1] - slices[0]) / (len(slices) - 1)
+    grid = replace(whole, slices=whole.slices[slices], distance=whole.distance * apart)
     anchors = {slices.index(i): volume.anchors[segment][i] for i in way.anchors}
     result = Result(
         mask=np.zeros((len(slices), *grid.native), bool),

@@ -8,7 +8,7 @@ Report = Callable[[int, int, str], None]
 """Called with (units done, units in all, what is going on in words)."""
 
 _STEP = 10
-"""Units of a step of training; one of a slice that is walked: 3 to 4 slices there and back, against one there."""
+"""Units of a step of training; one of a slice that is walked: some thirty windows there and back, against one there."""
 
 
 class Tally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, OutputError
 from ..weights import read_manifest
-from ..weights.manifest import MANIFEST
+from ..weights.manifest import MANIFEST, find_refiner
 from ..weights.places import check_name, default_store_path, is_name
 
 if TYPE_CHECKING:
@@ -98,12 +98,17 @@ class WeightsStore:
             InputError: the result has no weights, or no folder can be called so.
             OutputError: something is there already, or it cannot be written; then all is as it was.
         """
-        if result.state is None:
+        if result.networks is None:
             raise InputError(f"There is nothing to keep. {result.verdict}")
-        from ..weights.save import write_weights  # noqa: PLC0415 - imports torch
+        from ..weights.save import NetworkWeights, write_networks  # noqa: PLC0415 - imports torch
 
         target = self.check(name, force, result.base.path)
-        write_weights(target, name, result.state, _card(result, command), force=True)
+        # the propagator comes first: it stands for the folder, and has its name
+        names = {"propagator": name, "refiner": f"{name}-refiner"}
+        cards = _cards(result, command)
+        write_networks(
+            target, [NetworkWeights(names[key], result.networks[key], cards[key]) for key in names], force=True
+        )
         return target
 
     def put_aside(self, name: str) -> Path | None:
@@ -166,45 +171,57 @@ def _is_ours(folder: Path) -> bool:
     try:
         if folder.is_symlink() or not is_name(folder.name):
             return False
-        (entry,) = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["weights"]
-        return bool(entry["metrics"]["made_by"] == _MADE_BY)
+        entries = _entries(folder)
+        return bool(entries) and all(entry["metrics"]["made_by"] == _MADE_BY for entry in entries)
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
-def _card(result: FinetuneResult, command: str) -> dict[str, Any]:
-    """What the manifest says of adapted weights; it names no files and volumes, which may be called as patients."""
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    return list(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["weights"])
+
+
+def _cards(result: FinetuneResult, command: str) -> dict[str, dict[str, Any]]:
+    """What the manifest says of each network; it names no files and volumes, which may be called as patients."""
     report = result.to_json()
     scores = [{key: value for key, value in score.items() if key != "volume"} for score in report["scores"]]
-    return {
-        "network": "propagator",
-        "licence": result.base.licence,
-        "training_data": (
-            f"{result.base.name} (sha256 {result.base.sha256[:12]}; {result.base.training_data}), adapted in "
-            f"{result.steps} steps to {result.slices} annotated slices of {result.volumes} of the user's own volumes."
-        ),
-        "date": date.today().isoformat(),
-        "metrics": {
-            "made_by": _MADE_BY,
-            "command": command,
-            "what": "score of held-out slices (Dice; 1 or 0 where the structure is absent), each with weights that "
-            "were adapted without it",
-            "before": report["before"],
-            "after": report["after"],
-            "scores": scores,
-            "steps": result.steps,
-            "seconds": report["seconds"],
-            "base": report["base"],
-            "settings": result.settings,
-        },
+    base, refiner = result.base, find_refiner(result.base.path.parent)
+    metrics = {
+        "made_by": _MADE_BY,
+        "command": command,
+        "what": "score of held-out slices (Dice; 1 or 0 where the structure is absent), each with a refiner that was "
+        "adapted without it, and this propagator",
+        "before": report["before"],
+        "after": report["after"],
+        "scores": scores,
+        "steps": result.steps,
+        "seconds": report["seconds"],
+        "base": report["base"],
+        "settings": result.settings,
     }
+    adapted = (
+        f", adapted in {result.steps} steps to {result.slices} annotated slices of {result.volumes} of the user's own "
+        "volumes."
+    )
+    cards = {}
+    for network, info, done in (("propagator", base, ", as it was."), ("refiner", refiner, adapted)):
+        cards[network] = {
+            "network": network,
+            "licence": info.licence if info else base.licence,
+            "training_data": (
+                f"{info.name} (sha256 {info.sha256[:12]}; {info.training_data}){done}" if info else f"A refiner{done}"
+            ),
+            "date": date.today().isoformat(),
+            "metrics": metrics,
+        }
+    return cards
 
 
 def _remove(folder: Path) -> None:
     """Remove a folder that finetune made; what else was put there stays, and so the folder."""
-    manifest = folder / MANIFEST
-    (entry,) = json.loads(manifest.read_text(encoding="utf-8"))["weights"]
-    (folder / Path(str(entry["file"])).name).unlink(missing_ok=True)
-    manifest.unlink()
+    files = [folder / Path(str(entry["file"])).name for entry in _entries(folder)]
+    for file in files:
+        file.unlink(missing_ok=True)
+    (folder / MANIFEST).unlink()  # last: what could not be removed as a whole can be tried again
     if not any(folder.iterdir()):
         folder.rmdir()

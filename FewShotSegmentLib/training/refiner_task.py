@@ -17,6 +17,9 @@ from .windows import WindowBatch
 _PRESENCE = 0.3
 """Weight of the cross-entropy of presence beside the mask's loss."""
 
+_REMAINS = 2.0
+"""Of a structure that just ends sampling leaves so many pixels, which nobody would draw."""
+
 _LEAST_PIXELS = 30.0
 """Smaller masks are counted as of this size: a handful of pixels must not outweigh all other structures."""
 
@@ -26,11 +29,16 @@ class RefinerTask(nn.Module):
 
     Args:
         network: to be trained.
+        moved_share: as in `lead`.
+        presence_at_ends: learn presence only from sequences in which a slice is known to lack the structure: where all
+            known slices have it, all that can be learned is that it never ends.
     """
 
-    def __init__(self, network: Refiner):
+    def __init__(self, network: Refiner, moved_share: float = 0.0, presence_at_ends: bool = False):
         super().__init__()
         self.network = network
+        self.moved_share = moved_share
+        self.presence_at_ends = presence_at_ends
 
     def forward(self, batch: WindowBatch) -> Losses:
         """Mean loss of a batch.
@@ -39,13 +47,16 @@ class RefinerTask(nn.Module):
         anchor's area), and `presence`, the share of slices of which it is said rightly whether the structure is there.
         """
         size = _sizes(batch)
+        weight = torch.full_like(size, _PRESENCE)
+        if self.presence_at_ends:
+            ended = (batch.masks.sum((2, 3)) <= _REMAINS) & (batch.known > 0)
+            weight = weight * ended.any(1)
         losses, dices, absent, right = [], [], [], []
-        for t, (logits, presence) in enumerate(lead(self.network, batch, batch.own_prior)):
+        for t, (logits, presence) in enumerate(lead(self.network, batch, batch.own_prior, self.moved_share)):
             truth, known = batch.masks[:, t, None], batch.known[:, t]
-            # of a structure that just ends sampling leaves a pixel or two, which nobody would draw
-            there = (truth.sum((1, 2, 3)) > 2).float()
+            there = (truth.sum((1, 2, 3)) > _REMAINS).float()
             told = F.binary_cross_entropy_with_logits(presence, there, reduction="none")
-            losses.append((_mask_loss(logits, truth, size) + _PRESENCE * told) * known)
+            losses.append((_mask_loss(logits, truth, size) + weight * told) * known)
             with torch.no_grad():
                 drawn = logits > 0
                 unknown = torch.where(known > 0, 0.0, torch.nan)
@@ -59,7 +70,9 @@ class RefinerTask(nn.Module):
         return Losses(loss, {"mask_loss": loss.detach(), **means})
 
 
-def lead(network: Refiner, batch: WindowBatch, own_prior: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def lead(
+    network: Refiner, batch: WindowBatch, own_prior: Tensor, moved_share: float = 0.0
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Lead the refiner along sequences of windows, as in use.
 
     Args:
@@ -67,10 +80,15 @@ def lead(network: Refiner, batch: WindowBatch, own_prior: Tensor) -> Iterator[tu
         batch: sequences.
         own_prior: bool [T], whether its own mask or the true one is handed on from slice t; where the true one is not
             known its own is.
+        moved_share: weight of the moved mask beside the network's own in what is handed on, as
+            `Settings.moved_share`; 0 to hand on the network's own alone.
 
     Yields:
-        Of each slice, logits of the mask [B, 1, h, w] and of presence [B], float32.
+        Of each slice, logits of the mask [B, 1, h, w] and of presence [B], float32; without gradient where no sequence
+        of the batch is known (unless none is anywhere).
     """
+    taught = batch.known.any(0)
+    taught = taught | ~taught.any()
     prior, before, whole, at = batch.start_mask, batch.start_image, batch.start_displacement, batch.start_distance
     size = _sizes(batch)
     for t in range(batch.images.shape[1]):
@@ -87,11 +105,13 @@ def lead(network: Refiner, batch: WindowBatch, own_prior: Tensor) -> Iterator[tu
                 here - at,
                 prior.sum((1, 2, 3)) / size,
             )
-        logits, presence = (x.float() for x in network(moved))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and bool(taught[t])):
+            logits, presence = (x.float() for x in network(moved))
         yield logits, presence
         with torch.no_grad():
             own = (batch.known[:, t] == 0) | own_prior[t]
-            prior = torch.where(own.view(-1, 1, 1, 1), logits.sigmoid(), batch.masks[:, t, None])
+            mixed = moved_share * moved.mask + (1 - moved_share) * logits.sigmoid()
+            prior = torch.where(own.view(-1, 1, 1, 1), mixed, batch.masks[:, t, None])
             before, at = image, here
 
 

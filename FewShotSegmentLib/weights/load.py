@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -10,7 +11,7 @@ from safetensors.torch import load as parse_safetensors
 
 from ..errors import WeightsError
 from ..networks import Refiner
-from .manifest import WeightsInfo, read_manifest
+from .manifest import WeightsInfo, find_refiner
 
 
 def load_state(info: WeightsInfo) -> dict[str, torch.Tensor]:
@@ -37,18 +38,21 @@ def load_state(info: WeightsInfo) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{info.path.name} is not a safetensors file; install FewShotSegment again.") from error
 
 
-def load_refiner() -> Refiner | None:
-    """The bundled refiner; None if the manifest has none.
+def load_refiner(folder: Path | None = None) -> Refiner | None:
+    """The refiner that goes with a folder's propagator: the folder's own, else the bundled one; None if there is none.
+
+    Args:
+        folder: with a manifest; the bundled one by default.
 
     Raises:
         WeightsError: its weights are missing, damaged or of another version.
     """
-    info = next((info for info in read_manifest().values() if info.network == "refiner"), None)
+    info = find_refiner(folder)
     if info is None:
         return None
     refiner = Refiner()
     try:
         refiner.load_state_dict(load_state(info))
     except RuntimeError as error:
-        raise WeightsError(f"The weights {info.name} do not fit the refiner; install FewShotSegment again.") from error
+        raise WeightsError(f"The weights {info.name} do not fit the refiner; use others.") from error
     return refiner

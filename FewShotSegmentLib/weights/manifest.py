@@ -88,3 +88,16 @@ def find_weights(name: str | None = None, folder: Path | None = None) -> Weights
     if name not in infos:
         raise WeightsError(f"There are no weights called “{name}”; there are: {', '.join(infos)}.")
     return infos[name]
+
+
+def find_refiner(folder: Path | None = None) -> WeightsInfo | None:
+    """The entry of the refiner that goes with a folder's propagator: its own, else the bundled one, else None.
+
+    Raises:
+        WeightsError: a manifest is missing or cannot be read.
+    """
+    for place in dict.fromkeys((folder, None)):
+        for info in read_manifest(place).values():
+            if info.network == "refiner":
+                return info
+    return None

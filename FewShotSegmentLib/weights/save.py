@@ -1,4 +1,4 @@
-"""Writing weights with their card: a folder with a manifest and one file, as the bundled one, whole or not at all."""
+"""Writing weights with their card: a folder as the bundled one, with a manifest and files, whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
@@ -20,17 +20,24 @@ from .manifest import MANIFEST, WeightsInfo, read_manifest
 _CARD = ("network", "licence", "training_data", "date", "metrics")
 
 
-def write_weights(
-    folder: Path, name: str, state: Mapping[str, Tensor], card: Mapping[str, Any], force: bool = False
-) -> WeightsInfo:
-    """Write a state dictionary in half precision and its manifest.
+class NetworkWeights(NamedTuple):
+    """Weights of one network, to be written.
 
-    Args:
-        folder: to be made; `Engine.load(weights_folder=…)` takes it.
+    Attributes:
         name: of the weights; the file is NAME.safetensors.
         state: of the network; floating-point tensors are stored as float16, others as they are.
         card: the manifest's other fields: network, licence, training_data, date, metrics.
-        force: replace a folder that is there.
+    """
+
+    name: str
+    state: Mapping[str, Tensor]
+    card: Mapping[str, Any]
+
+
+def write_weights(
+    folder: Path, name: str, state: Mapping[str, Tensor], card: Mapping[str, Any], force: bool = False
+) -> WeightsInfo:
+    """Write one network's weights and their manifest; see `write_networks` and `NetworkWeights`.
 
     Returns:
         The manifest's entry.
@@ -38,24 +45,47 @@ def write_weights(
     Raises:
         OutputError: the folder is there already, or cannot be written. What was there stays as it was.
     """
+    return write_networks(folder, [NetworkWeights(name, state, card)], force)[0]
+
+
+def write_networks(folder: Path, networks: Sequence[NetworkWeights], force: bool = False) -> list[WeightsInfo]:
+    """Write state dictionaries in half precision and their manifest.
+
+    Args:
+        folder: to be made; `Engine.load(weights_folder=…)` takes it.
+        networks: in the manifest's order, each under a name of its own.
+        force: replace a folder that is there.
+
+    Returns:
+        The manifest's entries, in the same order.
+
+    Raises:
+        OutputError: the folder is there already, or cannot be written. What was there stays as it was.
+    """
     if os.path.lexists(folder) and not force:
         raise OutputError(f"{folder} is there already; use --force to replace it, or give another name.")
-    data = to_safetensors({key: _stored(value) for key, value in state.items()})
-    entry = {
-        "name": name,
-        "file": f"{name}.safetensors",
-        "network": card["network"],
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "size": len(data),
-        **{key: card[key] for key in _CARD[1:]},
-    }
-    text = json.dumps({"weights": [entry]}, indent=2, ensure_ascii=False) + "\n"
+    files: dict[str, bytes] = {}
+    entries = []
+    for name, state, card in networks:
+        data = to_safetensors({key: _stored(value) for key, value in state.items()})
+        files[f"{name}.safetensors"] = data
+        entries.append(
+            {
+                "name": name,
+                "file": f"{name}.safetensors",
+                "network": card["network"],
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "size": len(data),
+                **{key: card[key] for key in _CARD[1:]},
+            }
+        )
+    files[MANIFEST] = (json.dumps({"weights": entries}, indent=2, ensure_ascii=False) + "\n").encode()
     part: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".fewshotsegment-", dir=folder.parent))
-        _write(part / f"{name}.safetensors", data)
-        _write(part / MANIFEST, text.encode())
+        for file, content in files.items():
+            _write(part / file, content)
         umask = os.umask(0)
         os.umask(umask)
         part.chmod(0o777 & ~umask)  # mkdtemp makes folders that only their owner can read
@@ -65,7 +95,7 @@ def write_weights(
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
-    return read_manifest(folder)[name]
+    return list(read_manifest(folder).values())
 
 
 def _stored(value: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..weights import find_weights, find_weights_folder
+from ..weights import find_weights_folder, read_manifest
 from .messages import VolumeRef
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Kept:
     def __init__(self) -> None:
         self.training: TrainingLogic | None = None
         self.thumbnails: dict[tuple[str, str], NDArray[np.uint8]] = {}
-        self._engine: tuple[tuple[str, str, str], Engine] | None = None
+        self._engine: tuple[tuple[str, ...], Engine] | None = None
         self._volumes: OrderedDict[tuple[object, ...], VolumeSession] = OrderedDict()
 
     def engine(self, device: str, weights: str | None) -> Engine:
@@ -49,8 +49,9 @@ class Kept:
         from ..devices import resolve_device  # noqa: PLC0415 - imports torch, as all that follow
 
         folder = find_weights_folder(weights)
-        info = find_weights(None, folder)
-        key = str(resolve_device(device)), str(info.path), info.sha256
+        # all that the folder holds: adapted weights differ in their refiner alone
+        infos = read_manifest(folder).values()
+        key = (str(resolve_device(device)), *(word for info in infos for word in (str(info.path), info.sha256)))
         if self._engine is None or self._engine[0] != key:
             from ..engine import Engine  # noqa: PLC0415
 

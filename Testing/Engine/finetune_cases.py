@@ -6,8 +6,7 @@ from small_cases import make_organ, write
 from FewShotSegmentLib import Settings
 from FewShotSegmentLib.finetune import AnnotatedArrays, FinetuneRequest, FinetuneSettings, annotate
 
-# the propagator, which is what is adapted, has the say in these tests
-SMALL = Settings(long_side=48, window_size=48, refiner_size=32, network_share=0.9)
+SMALL = Settings(long_side=48, window_size=48, refiner_size=32)
 SPACING = (3.0, 1.0, 1.0)
 
 
@@ -23,7 +22,7 @@ def organ_with_slices(*indices, seed=0, name="patient", segment="organ", empty=(
 
 def quick(**values):
     """Settings for tests: seconds, no generated anatomies."""
-    return FinetuneSettings(**({"steps": 1, "rehearsal": 0.0, "held_out": 1, "folds": 1} | values))
+    return FinetuneSettings(**({"steps": 1, "sequences": 2, "rehearsal": 0.0, "held_out": 1, "folds": 1} | values))
 
 
 def request(*indices, steps=1, **values):

@@ -174,6 +174,19 @@ def unload_module(widget) -> None:
             slicer.mrmlScene.RemoveNode(node)
 
 
+def handle_events() -> None:
+    """Handle what waits, deletions too: `deleteLater` waits for an event loop, which runs in Slicer and not in a test.
+
+    Without it the panels of all earlier tests would go on following the scene, and each test would be slower than the
+    one before.
+    """
+    import slicer
+    from PySide6 import QtCore
+
+    slicer.app.processEvents()
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+
+
 def select_module(name: str) -> None:
     """Open another module ("" or a name that there is not: leave the open one)."""
     import slicer

@@ -102,11 +102,11 @@ def scene(application, problems, homes):
     import slicer
 
     slicer.mrmlScene.Clear(False)
-    slicer.app.processEvents()
+    application.handle_events()
     yield slicer.mrmlScene
-    slicer.app.processEvents()
+    application.handle_events()
     slicer.mrmlScene.Clear(False)
-    slicer.app.processEvents()
+    application.handle_events()
     found = problems.all()
     assert not found, "\n".join(found)
 

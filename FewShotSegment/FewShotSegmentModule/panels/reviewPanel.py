@@ -2,6 +2,7 @@
 
 import html
 import logging
+import math
 
 import numpy as np
 import qt
@@ -10,6 +11,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..scene import confidence, geometry, review
+from ..scene.segments import Mask, reader
 from .comparison import Comparing
 from .facts import factsOf
 from .panel import Panel
@@ -29,6 +31,11 @@ def statusText(word):
         "completed": _("Completed"),
         "flagged": _("Flagged"),
     }[word]
+
+
+def _withOneNan(values):
+    """Floats; not-a-numbers are one and the same, so that equal data compare as equal."""
+    return (math.nan if math.isnan(value) else float(value) for value in values)
 
 
 class ReviewPanel(Panel):
@@ -189,28 +196,30 @@ class ReviewPanel(Panel):
         shown = self._shown(known)
         if shown is None:
             return
-        axis, values, occupied, kinds = shown
-        count = geometry.volumeShape(context.volumeNode)[axis]
-        if values is not None and len(values) != count:
-            values = None
+        axis, values, areas, kinds = shown
+        occupied = np.flatnonzero(areas).tolist()
         self._axis = axis
+        if values is not None and len(values) != len(areas):
+            values = None
+        suggested = None
         if values is not None:
-            self._doubtful = tuple(sorted(review.doubtful(values, list(kinds), sorted(occupied))))
+            self._doubtful = tuple(sorted(review.doubtful(values, list(kinds), occupied)))
+            suggested = review.suggestSlice(values, kinds, areas, geometry.spacing(context.volumeNode)[axis])
         self._data = StripData(
-            count=count,
+            count=len(areas),
             word=geometry.axisWord(context.volumeNode, axis),
-            confidence=None if values is None else tuple(float(value) for value in values),
+            confidence=None if values is None else tuple(_withOneNan(values)),
             occupied=frozenset(occupied),
             doubtful=self._allDoubtful(values, occupied, kinds),
-            anchors={index: kind if index in occupied else ABSENT for index, kind in kinds.items()},
+            anchors={index: kind if areas[index] else ABSENT for index, kind in kinds.items()},
             limits=rangeOf(context, axis),
             current=self._current(),
-            suggested=review.suggestSlice(values, list(kinds), sorted(occupied)) if values is not None else None,
+            suggested=suggested,
             unsureBelow=(1 + review.DOUBTFUL) / 2,
         )
 
     def _shown(self, known):
-        """(axis, confidence or None, occupied slices, {anchor: kind}) of the preview, else of the segment."""
+        """(axis, confidence or None, area on each slice, {anchor: kind}) of the preview, else of the segment."""
         context = self.context
         stored = confidence.read(context.segmentationNode, context.segmentId) if context.segmentId else None
         proposal = context.proposal
@@ -219,7 +228,8 @@ class ReviewPanel(Panel):
         if known.axis is None:
             return None
         values = stored[1] if stored is not None and stored[0] == known.axis else None
-        return known.axis, values, known.occupied, known.anchors
+        mask = reader.readMask(context.segmentationNode, context.segmentId, context.volumeNode)
+        return known.axis, values, self._areas(mask, known.axis), known.anchors
 
     def _isOf(self, proposal):
         """Whether a proposal is about what is selected."""
@@ -230,11 +240,11 @@ class ReviewPanel(Panel):
             and proposal.volumeNode is self.context.volumeNode
         )
 
-    @staticmethod
-    def _ofProposal(result, stored):
+    def _areas(self, mask, axis):
+        return review.areasAlong(mask, axis, geometry.volumeShape(self.context.volumeNode)[axis])
+
+    def _ofProposal(self, result, stored):
         """What would be shown if the proposal were accepted."""
-        along = tuple(axis for axis in range(3) if axis != result.axis)
-        occupied = np.flatnonzero(result.mask.any(axis=along)) + result.origin[result.axis]
         kinds = {index: kind for index, kind in result.anchors.items() if kind in (HAND, CORRECTED)}
         values = np.full(result.confidence.shape, np.nan, np.float32)
         if stored is not None and stored[0] == result.axis and stored[1].shape == values.shape:
@@ -242,7 +252,7 @@ class ReviewPanel(Panel):
         for first, last in result.renewed:
             values[first : last + 1] = result.confidence[first : last + 1]
         values[list(kinds)] = 1
-        return result.axis, values, frozenset(occupied.tolist()), kinds
+        return result.axis, values, self._areas(Mask(result.mask, result.origin), result.axis), kinds
 
     @staticmethod
     def _allDoubtful(values, occupied, kinds):
@@ -297,11 +307,11 @@ class ReviewPanel(Panel):
             place = self._facts.places(self._axis, [suggested])
             ui.suggestButton.text = _("Suggested slice: {place}").format(place=place)
             distance = min((abs(suggested - index) for index in self._data.anchors or {}), default=None)
-            reason = _("Best drawn or checked next: it is far from all anchors.")
+            reason = _("Correcting this slice would mend most, as far as can be told.")
             if distance is not None:
-                reason = _("Best drawn or checked next: the nearest anchor is {count} slices away.").format(
-                    count=distance
-                )
+                reason = _(
+                    "Correcting this slice would mend most, as far as can be told; it is {count} from an anchor."
+                ).format(count=_("1 slice") if distance == 1 else _("{count} slices").format(count=distance))
         ui.suggestButton.toolTip = withKeys(reason, "suggested")
         self.showText(ui.suggestionLabel, reason if suggested is not None else "")
 

@@ -117,9 +117,10 @@ class StripPlot:
         self._label.removeEventFilter(self._events)
 
     def setData(self, data):
-        """Show other data."""
-        self.data = data
-        self.render()
+        """Show other data; the same are not drawn again."""
+        if data != self.data:
+            self.data = data
+            self.render()
 
     def indexAt(self, x):
         """The slice at a position in the label, in pixels; None without slices."""

@@ -1,12 +1,14 @@
 """Writing results into segments as the Segment Editor would: one undo step, the user's masking and overwrite rules."""
 
+import math
+
 import slicer
 
 from . import geometry
 from .errors import SceneError
-from .grids import imageMatrix, indexShift
+from .grids import contentBox, imageMatrix, indexShift
 from .i18n import _
-from .segments import LABELMAP, labelmapFromMask, labelmapOf, ownGrid, referenceGrid
+from .segments import LABELMAP, SURFACE, labelmapFromMask, labelmapOf, ownGrid, referenceGrid
 
 _EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Scissors")
 """Effects of the core; any will do, as they only pass the labelmap on to the editor."""
@@ -153,6 +155,8 @@ def accept(editor, segmentationNode, results, volumeNode):
     _keepReference(segmentationNode, volumeNode)
     modifying = segmentationNode.StartModify()
     try:
+        for segmentId in results:
+            _shrink(segmentationNode, segmentId)
         editor.saveStateForUndo()
         for segmentId, (mask, origin) in results.items():
             _bringToReferenceGrid(segmentationNode, segmentId, volumeNode)
@@ -177,6 +181,29 @@ def _keepReference(segmentationNode, volumeNode):
         segmentationNode.SetNodeReferenceID(role, volumeNode.GetID())  # its grid is the user's choice
     else:
         segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+
+
+def _shrink(segmentationNode, segmentId):
+    """Cut off the empty margins of a segment's labelmap if it is mostly margin, as those of loaded segmentations are.
+
+    Slicer copies all of it for undo, and goes through all of it several times when it writes: a second and more for one
+    as large as a CT, a few ms without margins. No voxel changes, and Slicer's own effects leave no margins either.
+    """
+    labelmap = labelmapOf(segmentationNode, segmentId)
+    held = contentBox(labelmap) if labelmap is not None else None
+    if held is None:
+        return
+    first, end = (bounds[::-1] for bounds in held)  # i, j, k
+    if 2 * math.prod(e - f for f, e in zip(first, end, strict=True)) > labelmap.GetNumberOfPoints():
+        return
+    start = labelmap.GetExtent()[::2]
+    content = segmentationNode.GetSegmentation()
+    segments = [content.GetNthSegment(index) for index in range(content.GetNumberOfSegments())]
+    surfaces = [(segment, segment.GetRepresentation(SURFACE)) for segment in segments]
+    labelmap.Crop([s + bound for s, f, e in zip(start, first, end, strict=True) for bound in (f, e - 1)])
+    for segment, surface in surfaces:  # Slicer lets go of them all, not knowing that they are right still
+        if surface is not None and segment.GetRepresentation(SURFACE) is None:
+            segment.AddRepresentation(SURFACE, surface)
 
 
 def _bringToReferenceGrid(segmentationNode, segmentId, volumeNode):

@@ -52,36 +52,32 @@ def previousSlice(slices, index):
     return max(earlier) if earlier else max(slices, default=None)
 
 
-def suggestSlice(confidence, anchors, occupied):
-    """The slice that it would help most to annotate next; None if all are.
-
-    Coverage comes first: the middle of the widest stretch without anchor, since an anchor helps its neighbours and
-    two close ones help no more than one. Of stretches about as wide, the least sure.
+def suggestSlice(confidence, anchors, areas, spacingAcross):
+    """The slice whose correction would mend the largest area, by the engine's rule; None if none is worth a look.
 
     Args:
-        confidence: of each slice along the axis, 0 to 1, or None; NaN where nothing is known.
+        confidence: of each slice along the axis, 0 to 1; NaN where nothing is known, which counts as sure.
         anchors: slices that were drawn by hand.
-        occupied: slices that the segment is on.
+        areas: of the segment on each slice, in any unit; `areasAlong`.
+        spacingAcross: mm from slice to slice.
     """
-    if not len(occupied):
-        return None
-    first, last = min(occupied), max(occupied)
-    known = sorted(a for a in anchors if first <= a <= last)
-    free = [(a, b) for a, b in runsOf(set(range(first, last + 1)) - set(known))]
-    if not free:
-        return None
-    widest = max(b - a + 1 for a, b in free)
-    wide = [(a, b) for a, b in free if b - a + 1 >= 0.75 * widest]
-    if confidence is not None:
-        values = np.nan_to_num(np.asarray(confidence, float), nan=1.0)
-        wide.sort(key=lambda run: (values[run[0] : run[1] + 1].min(), run[0]))
-    a, b = wide[0]
-    # a stretch that an anchor bounds on one side only is reached from there: the structure's end is the far side
-    if known and a == first and b != last:
-        return a + (b - a) // 4 if b - a >= 4 else (a + b) // 2
-    if known and b == last and a != first:
-        return b - (b - a) // 4 if b - a >= 4 else (a + b) // 2
-    return (a + b) // 2
+    from FewShotSegmentLib.review import propose
+
+    return propose(areas, np.nan_to_num(np.asarray(confidence, float), nan=1.0), list(anchors), spacingAcross)
+
+
+def areasAlong(mask, axis, count):
+    """Voxels of a `segments.Mask` on each of a volume's `count` slices along an array axis, int64 [count]."""
+    areas, voxels = np.zeros(count, np.int64), mask.voxels
+    if voxels.size == 0:
+        return areas
+    if axis == 2:  # single columns lie apart in memory: one sum of them all is many times as fast
+        found = voxels.sum(axis=0, dtype=np.min_scalar_type(len(voxels))).sum(axis=0, dtype=np.int64)
+    else:
+        found = [np.count_nonzero(part) for part in np.moveaxis(voxels.view(bool), axis, 0)]
+    first = mask.origin[axis]
+    areas[first : first + voxels.shape[axis]] = found
+    return areas
 
 
 def volumeMl(segmentationNode, segmentId, volumeNode):

@@ -15,7 +15,7 @@ import slicer
 from .. import steps
 from . import geometry
 from .errors import SceneError
-from .grids import imageArray, imageMatrix, indexShift, orientedImage, resampleSteps, trim
+from .grids import contentBox, imageArray, imageMatrix, indexShift, orientedImage, resampleSteps, trim
 from .i18n import _
 
 LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
@@ -81,18 +81,12 @@ def labelBox(labelmap, labelValue):
     Returns:
         (bool [z, y, x], (k, j, i) of its first voxel in the labelmap's own indices); None if it is nowhere.
     """
-    array = imageArray(labelmap)
-    if array.size == 0:
+    content = contentBox(labelmap)
+    if content is None:
         return None
-    # Looking for anything but 0 is several times as fast as looking for the label, and most voxels are 0.
-    anything = array.view(bool) if array.itemsize == 1 else array != 0
-    z = np.flatnonzero(anything.reshape(array.shape[0], -1).any(axis=1))
-    if z.size == 0:
-        return None
-    rows = anything[z[0] : z[-1] + 1].any(axis=2)  # [z, y]
-    y = np.flatnonzero(rows.any(axis=0))
-    part = array[z[0] : z[-1] + 1, y[0] : y[-1] + 1]
-    trimmed = trim(part == labelValue, (int(z[0]), int(y[0]), 0))
+    first, end = content
+    part = imageArray(labelmap)[tuple(slice(f, e) for f, e in zip(first, end, strict=True))]
+    trimmed = trim(part == labelValue, first)
     if trimmed is None:
         return None
     extent = labelmap.GetExtent()

@@ -38,24 +38,24 @@ def _list(request: Weights, store: Path, job: Job) -> str:
 
 def _import(request: Weights, store: Path, job: Job) -> str:
     """Copy weights into the user's folder: what was checked is what is written, whole or not at all."""
-    info = _to_import(request.path)
-    target = store / check_name(info.name)
-    if os.path.lexists(target) or info.name in read_manifest():
-        raise OutputError(f"There are weights called “{info.name}” already; nothing was imported.")
-    try:
-        data = info.path.read_bytes()
-        manifest = (info.path.parent / MANIFEST).read_bytes()
-    except OSError as error:
-        raise WeightsError(f"The weights file {info.path} cannot be read: {error.strerror}.") from error
-    if hashlib.sha256(data).hexdigest() != info.sha256:
-        raise WeightsError(f"The weights file {info.path.name} is damaged (its checksum is wrong); get it again.")
+    infos = _to_import(request.path)
+    name = infos[0].name
+    target = store / check_name(name)
+    if os.path.lexists(target) or name in read_manifest():
+        raise OutputError(f"There are weights called “{name}” already; nothing was imported.")
+    files: dict[str, bytes] = {}
+    for info in infos:
+        files[info.path.name] = _read(info.path)
+        if hashlib.sha256(files[info.path.name]).hexdigest() != info.sha256:
+            raise WeightsError(f"The weights file {info.path.name} is damaged (its checksum is wrong); get it again.")
+    files[MANIFEST] = _read(infos[0].path.parent / MANIFEST)
     job.check_cancelled()
     part: Path | None = None
     try:
         store.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".fewshotsegment-", dir=store))
-        for name, content in ((info.path.name, data), (MANIFEST, manifest)):
-            with (part / name).open("wb") as file:
+        for file_name, content in files.items():
+            with (part / file_name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -65,11 +65,18 @@ def _import(request: Weights, store: Path, job: Job) -> str:
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
-    return info.name
+    return name
 
 
-def _to_import(given: str) -> WeightsInfo:
-    """The weights in a folder, given by itself, its manifest or its weights file."""
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"The weights file {path} cannot be read: {error.strerror}.") from error
+
+
+def _to_import(given: str) -> list[WeightsInfo]:
+    """The weights in a folder, given by itself, its manifest or a weights file: the propagator's, and a refiner's."""
     if not given:
         raise InputError("There are no weights to import; choose their folder.")
     path = Path(given)
@@ -81,15 +88,18 @@ def _to_import(given: str) -> WeightsInfo:
         whole = all(isinstance(info.name, str) and isinstance(info.sha256, str) for info in infos)
     except WeightsError as error:
         raise WeightsError(f"{folder / MANIFEST} is not a list of weights; get the weights again.") from error
-    if not whole or len(infos) != 1 or infos[0].path.parent != folder:
-        raise WeightsError(
-            f"{folder / MANIFEST} cannot be imported; it must list one weights file that lies beside it."
-        )
     if infos[0].network != _NETWORK:
         raise WeightsError(
             f"The weights {infos[0].name} are of the network {infos[0].network}; only the {_NETWORK}'s can be chosen."
         )
-    return infos[0]
+    alone = all(info.path.parent == folder and info.path.name != MANIFEST for info in infos)
+    others = [info.network for info in infos[1:]]
+    if not (whole and alone and others in ([], ["refiner"]) and len({info.path for info in infos}) == len(infos)):
+        raise WeightsError(
+            f"{folder / MANIFEST} cannot be imported; it must list one file of the {_NETWORK}'s weights, and at most "
+            "one of a refiner's, that lie beside it."
+        )
+    return infos
 
 
 def _delete(request: Weights, store: Path, job: Job) -> str:
@@ -101,7 +111,9 @@ def _delete(request: Weights, store: Path, job: Job) -> str:
     folder = store / request.name
     job.kept.clear()  # they may be in use
     try:
-        own[request.name].path.unlink(missing_ok=True)
+        for info in read_manifest(folder).values():
+            if info.path.parent == folder:
+                info.path.unlink(missing_ok=True)
         (folder / MANIFEST).unlink()
         if not any(folder.iterdir()):
             folder.rmdir()

@@ -57,7 +57,7 @@ def numbers(folder):
 
 
 def test_the_help_names_all_protocols():
-    assert PROTOCOLS == protocols.names()
+    assert protocols.names() == PROTOCOLS
 
 
 def test_a_report_of_one_protocol(command):

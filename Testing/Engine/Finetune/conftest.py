@@ -15,10 +15,10 @@ def small_engine():
 
 @pytest.fixture
 def spoilt_engine():
-    """The bundled weights with a last layer that draws far too little: quickly learnt, and nothing else is wrong."""
+    """The bundled weights with a refiner that draws far too little: quickly learnt, and nothing else is wrong."""
     engine = Engine.load("cpu", settings=SMALL)
     with torch.no_grad():
-        engine.network.to_logits.bias.sub_(4.0)
+        engine.refiner.to_logits.bias.sub_(6.0)
     return engine
 
 

@@ -5,34 +5,57 @@ import signal
 import numpy as np
 import pytest
 import torch
-from finetune_cases import SMALL, organ_with_slices, quick
+from finetune_cases import SMALL, SPACING, organ_with_slices, quick
+from small_cases import dice, make_organ
 
-from FewShotSegmentLib import Cancelled, Engine, InputError
+from FewShotSegmentLib import Cancelled, Engine, InputError, WeightsError
 from FewShotSegmentLib.finetune import adapt, adaptation, annotate
 from FewShotSegmentLib.finetune.steps import Tally
-from FewShotSegmentLib.training.losses import mask_loss
+from FewShotSegmentLib.training import refiner_task
 
 
-def state_of(engine):
-    return {name: value.clone() for name, value in engine.network.state_dict().items()}
+def state_of(network):
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def same(state, other):
+    return state.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in state.items())
 
 
 def test_weights_that_draw_too_little_get_better_and_the_engine_is_not_changed(spoilt_engine, annotated):
-    before = state_of(spoilt_engine)
+    propagator, refiner = state_of(spoilt_engine.network), state_of(spoilt_engine.refiner)
     result = adapt(spoilt_engine, [annotated], quick(steps=3, learning_rate=1e-2))
-    assert result.better and result.state is not None
+    assert result.better and list(result.networks) == ["propagator", "refiner"]
     assert result.after > result.before + 0.05
     assert result.before == pytest.approx(np.mean([s.before for s in result.scores]))
     assert result.after == pytest.approx(np.mean([s.after for s in result.scores]))
     assert {s.index for s in result.scores} <= {3, 6, 8, 10} and len(result.scores) == 1
-    assert all(torch.equal(value, before[name]) for name, value in spoilt_engine.network.state_dict().items())
-    assert all(value.dtype == torch.float16 for value in result.state.values())
-    assert any(not torch.equal(value, before[name].half()) for name, value in result.state.items())
+    assert same(spoilt_engine.network.state_dict(), propagator) and same(spoilt_engine.refiner.state_dict(), refiner)
+    assert all(value.dtype == torch.float16 for state in result.networks.values() for value in state.values())
+    assert same(result.networks["propagator"], {name: value.half() for name, value in propagator.items()})
+    assert not same(result.networks["refiner"], {name: value.half() for name, value in refiner.items()})
+    # the final weights are those of all slices, and the engine with them is better where nobody judged
+    adapted = adaptation._refiner(result.networks["refiner"], spoilt_engine.device)
+    organ, anchors = make_organ(), {i: make_organ().mask[i] for i in (3, 6, 8, 10)}
+    found = [
+        Engine(spoilt_engine.network, spoilt_engine.device, spoilt_engine.weights, SMALL, refiner).propagate(
+            organ.image, anchors, spacing=SPACING, modality="ct"
+        )
+        for refiner in (spoilt_engine.refiner, adapted)
+    ]
+    old, new = (dice(result.mask[7], organ.mask[7]) for result in found)
+    assert new >= old
+
+
+def test_an_engine_without_a_refiner_is_refused(small_engine, annotated):
+    bare = Engine(small_engine.network, small_engine.device, small_engine.weights, SMALL)
+    with pytest.raises(WeightsError, match="no refiner, which is what is adapted"):
+        adapt(bare, [annotated], quick())
 
 
 def test_weights_that_do_not_get_better_are_not_kept(small_engine, annotated):
     result = adapt(small_engine, [annotated], quick(steps=1, learning_rate=1e-9))
-    assert not result.better and result.state is None
+    assert not result.better and result.networks is None
     assert result.after == pytest.approx(result.before, abs=1e-3)
     assert f"{small_engine.weights.name} stays in use" in result.verdict
     assert f"{result.before:.3f} before" in result.verdict and f"{result.after:.3f} after" in result.verdict
@@ -49,8 +72,7 @@ def test_the_same_call_gives_the_same_bits_and_another_seed_others(spoilt_engine
         return run._train([annotated], 2, "all", "").weights
 
     first, again, other = train(1), train(1), train(2)
-    assert all(torch.equal(value, again[name]) for name, value in first.items())
-    assert any(not torch.equal(value, other[name]) for name, value in first.items())
+    assert same(first, again) and not same(first, other)
     scores = [adapt(spoilt_engine, [annotated], quick(learning_rate=3e-3, margin=1.0)).scores for _ in range(2)]
     assert scores[0] == scores[1] and scores[0][0].before != scores[0][0].after
 
@@ -59,16 +81,16 @@ def test_what_is_scored_was_never_trained_on(spoilt_engine, annotated, monkeypat
     """All that ever comes to the source in a fold is without the fold's slices, be it with or without masks."""
     seen = []
 
-    class Spy(adaptation.AnnotatedSlices):
-        def __init__(self, volumes, settings, seed):
+    class Spy(adaptation.AnnotatedWindows):
+        def __init__(self, volumes, settings, engine, seed):
             # what must not be seen is made to be noticed wherever it is used
             for volume in volumes:
                 for index in volume.hidden:
                     assert all(index not in masks for masks in volume.anchors.values())
             seen.append([(volume.hidden, sorted(volume.anchors["organ"])) for volume in volumes])
-            super().__init__(volumes, settings, seed)
+            super().__init__(volumes, settings, engine, seed)
 
-    monkeypatch.setattr(adaptation, "AnnotatedSlices", Spy)
+    monkeypatch.setattr(adaptation, "AnnotatedWindows", Spy)
     result = adapt(spoilt_engine, [annotated], quick(steps=2, learning_rate=3e-3, held_out=4, folds=2, margin=0.0))
     assert len(seen) == 3  # two folds, then all
     hidden = [next(iter(fold))[0] for fold in seen]
@@ -91,17 +113,16 @@ def test_the_last_training_is_left_out_where_nothing_was_gained(small_engine, an
 
 
 def test_a_loss_that_is_no_number_stops_says_where_and_keeps_what_was_there(spoilt_engine, annotated, monkeypatch):
-    from FewShotSegmentLib.training import propagator_task
+    train, mask_loss = adaptation._Adaptation._train, refiner_task._mask_loss
 
-    calls = []
+    def last_one_broken(self, volumes, steps, run, doing):
+        factor = torch.nan if run == "all" else 1.0
+        monkeypatch.setattr(refiner_task, "_mask_loss", lambda *given: mask_loss(*given) * factor)
+        return train(self, volumes, steps, run, doing)
 
-    def broken(*arguments):
-        calls.append(1)
-        return mask_loss(*arguments) * (torch.nan if len(calls) > 14 else 1)
-
-    monkeypatch.setattr(propagator_task, "mask_loss", broken)
+    monkeypatch.setattr(adaptation._Adaptation, "_train", last_one_broken)
     result = adapt(spoilt_engine, [annotated], quick(steps=3, learning_rate=1e-2, margin=0.0))
-    assert not result.better and result.state is None
+    assert result.after > result.before and not result.better and result.networks is None
     assert any("not a number at step" in note for note in result.notes)
     assert any("last training failed" in note for note in result.notes)
 
@@ -132,9 +153,7 @@ def test_cancelled_keeps_nothing(small_engine, annotated, after):
 
 
 def test_ctrl_c_within_a_step_keeps_nothing(small_engine, annotated, monkeypatch):
-    from FewShotSegmentLib.training import propagator_task
-
-    real = propagator_task.mask_loss
+    real = refiner_task._mask_loss
 
     def interrupted(*given):
         if not asked:
@@ -143,7 +162,7 @@ def test_ctrl_c_within_a_step_keeps_nothing(small_engine, annotated, monkeypatch
         return real(*given)
 
     asked = []
-    monkeypatch.setattr(propagator_task, "mask_loss", interrupted)
+    monkeypatch.setattr(refiner_task, "_mask_loss", interrupted)
     with pytest.raises(Cancelled):
         adapt(small_engine, [annotated], quick())
 
@@ -164,14 +183,10 @@ def test_ct_and_mr_together_are_mentioned(small_engine, annotated):
 
 
 def organ_pixels():
-    from small_cases import make_organ
-
     return make_organ(seed=5).image
 
 
 def organ_masks():
-    from small_cases import make_organ
-
     organ = make_organ(seed=5)
     return {i: organ.mask[i] for i in (5, 8)}
 

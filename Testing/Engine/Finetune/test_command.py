@@ -46,7 +46,8 @@ def test_adapt_list_use_and_remove(tmp_path, small, spoilt, capsys):
     assert report["better"] and report["kept"] and report["output"] == str(store / "a")
     assert report["after"] > report["before"] and report["steps"] == 3
     assert {"volume", "segment", "slice", "before", "after"} <= set(report["scores"][0])
-    written = json.loads((store / "a" / "weights.json").read_text())["weights"][0]
+    written, refiner = json.loads((store / "a" / "weights.json").read_text())["weights"]
+    assert (written["network"], refiner["network"]) == ("propagator", "refiner")
     asked = "fewshotsegment finetune VOLUME ANNOTATION --name a --steps 3 --learning-rate 0.01"
     assert written["metrics"]["command"] == asked
     assert finetune(volume, annotation, "--name", "a", *rest) == 2
@@ -85,7 +86,7 @@ def test_ctrl_c_writes_nothing(tmp_path, small, monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("FewShotSegmentLib.training.propagator_task.mask_loss", interrupted)
+    monkeypatch.setattr("FewShotSegmentLib.training.refiner_task._mask_loss", interrupted)
     assert finetune(volume, annotation, "--name", "a", "-o", tmp_path / "w", "--steps", 3, "--modality", "ct") == 130
     assert "Cancelled: nothing was written." in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
@@ -126,7 +127,11 @@ def test_help_says_the_defaults_and_torch_is_not_needed_for_wrong_arguments(caps
     with pytest.raises(SystemExit):
         finetune("--help")
     text = capsys.readouterr().out
-    assert f"default: {FinetuneSettings().minutes:g}" in text and FinetuneSettings().learning_rate == 1e-4
+    assert (
+        f"default: {FinetuneSettings().minutes:g}" in text
+        and FinetuneSettings().learning_rate == 3e-4
+        and "3e-4" in text
+    )
     code = (
         "import sys; from FewShotSegmentLib.cli.main import main; "
         "assert main(['finetune', 'V', 'A', '--name', 'x']) == 2; assert 'torch' not in sys.modules"

@@ -104,15 +104,36 @@ def test_a_held_out_slice_is_found_as_the_engine_finds_it(small_engine):
     assert found == pytest.approx(score(result.mask[7], organ.mask[7]), abs=1e-6) and found > 0.5
 
 
-def test_where_it_is_absent_only_an_empty_slice_scores(spoilt_engine, small_engine):
+def test_where_it_is_absent_only_an_empty_slice_scores(spoilt_engine):
     volume, fold = organ_with_slices(6, 7, 8, empty=(13,)), frozenset({Place(0, 13)})
+    engine, always = spoilt_engine, replace(SMALL, stop_confidence=0.0)
     for bias, wanted in ((30.0, 0.0), (-30.0, 1.0)):
         with torch.no_grad():
-            spoilt_engine.network.to_logits.bias.fill_(bias)
-        ((_, _, found),) = score_fold(
-            spoilt_engine.network, None, spoilt_engine.device, [volume], fold, replace(SMALL, network_share=1.0)
-        )
+            engine.refiner.to_logits.bias.fill_(bias)
+            engine.refiner.to_presence[-1].bias.fill_(30.0)
+        ((_, _, found),) = score_fold(engine.network, engine.refiner, engine.device, [volume], fold, always)
         assert found == wanted
+
+
+def test_slices_of_a_long_way_lie_as_far_apart_as_those_left_out(small_engine, monkeypatch):
+    """The refiner is told the distance in the body, whatever is walked of it."""
+    from FewShotSegmentLib.finetune import held_out
+    from FewShotSegmentLib.finetune import score as scoring
+
+    seen = []
+
+    class Spy(scoring.SegmentTask):
+        def __init__(self, anchors, slice_range, result, volume, settings):
+            seen.append((sorted(anchors), len(volume.slices), volume.distance))
+            super().__init__(anchors, slice_range, result, volume, settings)
+
+    monkeypatch.setattr(scoring, "SegmentTask", Spy)
+    monkeypatch.setattr(held_out, "_LONGEST", 4)
+    volume = organ_with_slices(4, 10)
+    score_fold(
+        small_engine.network, small_engine.refiner, small_engine.device, [volume], frozenset({Place(0, 10)}), SMALL
+    )
+    assert seen == [([0], 4, pytest.approx(2 * volume.finest.distance))]
 
 
 def test_scoring_can_be_cancelled(small_engine, annotated):

@@ -1,4 +1,4 @@
-"""What is trained on: sequences from annotated slices, the same for the same numbers, and nothing hidden."""
+"""What is trained on: windows along annotated slices, the same for the same numbers, and nothing hidden."""
 
 import dataclasses
 import itertools
@@ -6,98 +6,122 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from finetune_cases import organ_with_slices, quick
+from finetune_cases import SMALL, organ_with_slices, quick
 
-from FewShotSegmentLib import Settings
-from FewShotSegmentLib.finetune.source import AnnotatedSlices
+from FewShotSegmentLib.finetune.source import AnnotatedWindows, _oriented
+from FewShotSegmentLib.motion import warp
 
 MARK = 1e6
 
 
+def source_of(volumes, **values):
+    return AnnotatedWindows(volumes, quick(**values), SMALL, seed=3)
+
+
 def parts(volumes, count=24, **values):
-    source = AnnotatedSlices(volumes, quick(**values), seed=3)
+    source = source_of(volumes, **values)
     return [source.part(step, 0) for step in range(count)]
 
 
 def same(a, b):
-    return all(torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in zip(a, b, strict=True))
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def test_a_part_depends_on_its_numbers_alone(annotated):
     volumes = [annotated, organ_with_slices(4, 9, seed=7, name="other")]
     forth = parts(volumes, 12)
-    source = AnnotatedSlices(volumes, quick(), seed=3)
+    source = source_of(volumes)
     back = [source.part(step, 0) for step in reversed(range(12))][::-1]
     assert all(same(a, b) for a, b in zip(forth, back, strict=True))
     assert not any(same(a, b) for a, b in itertools.pairwise(forth))
 
 
-def test_shapes_values_and_a_support_that_is_never_empty(annotated):
+def test_what_is_kept_is_bounded_and_changes_nothing(annotated, monkeypatch):
+    forth = parts([annotated], 8)
+    monkeypatch.setattr("FewShotSegmentLib.finetune.source._KEPT", 1)
+    source = source_of([annotated])
+    assert all(same(a, source.part(step, 0)) for step, a in enumerate(forth))
+    assert len(source._kept) == 1
+
+
+def test_shapes_values_and_an_anchor_that_is_never_empty(annotated):
+    size = SMALL.refiner_size
     for part in parts([annotated]):
-        assert part.support_images.shape[-2:] == annotated.grid.size and part.number == 1
-        assert part.images.shape == part.masks.shape and part.images.shape[1] == part.known.shape[1]
+        assert part.number == 1 and part.anchor_image.shape == part.anchor_mask.shape == (1, 1, size, size)
+        assert part.images.shape == part.masks.shape == (1, part.known.shape[1], size, size)
+        assert part.displacements.shape == (1, part.known.shape[1], 2, size, size)
         assert part.own_prior.shape == part.known.shape[1:] and part.own_prior.dtype == torch.bool
-        assert part.support_masks.any() and part.masks.min() >= 0 and part.masks.max() <= 1
-        assert torch.isfinite(part.images).all()
-        assert part.known[0, -1] == 1  # every sequence ends where the truth is known
+        assert part.anchor_mask.sum() > 2 and part.masks.min() >= 0 and part.masks.max() <= 1
+        assert float(part.anchor_image.mean()) == pytest.approx(0, abs=1e-4)
+        assert float(part.anchor_image.std()) == pytest.approx(1, abs=0.01)
+        assert all(torch.isfinite(value).all() for value in part)
+        assert part.known[0, -1] == 1  # every walk ends where the truth is known
+        assert (part.distances.diff() > 0).all()
 
 
 def test_slices_between_are_walked_without_a_truth(annotated):
     walked = [part for part in parts([annotated]) if (part.known == 0).any()]
     assert walked
     assert all(not part.masks[0, part.known[0] == 0].any() for part in walked)
-    assert all(not part.other_patient for part in walked)
 
 
 def test_hidden_slices_are_used_neither_as_images_nor_as_masks(annotated):
     volume = annotated.without(frozenset({5, 7, 8}))
-    slices = annotated.grid.slices.clone()
+    slices = annotated.finest.slices.clone()
     slices[[5, 7, 8]] = MARK
-    marked = dataclasses.replace(volume, grid=dataclasses.replace(volume.grid, slices=slices))
-    for part in parts([marked], 60):
-        assert part.images.max() < MARK / 100 and part.support_images.max() < MARK / 100
-    seen = dataclasses.replace(annotated, grid=marked.grid)
-    assert any(part.images.max() > MARK / 100 for part in parts([seen], 60))  # else nothing was tested
+    finest = dataclasses.replace(volume.finest, slices=slices)
+    marked = dataclasses.replace(volume, finest=finest)
+    for part in parts([marked], 40):
+        assert max(float(part.images.max()), float(part.anchor_image.max())) < 100
+    seen = dataclasses.replace(annotated, finest=finest)
+    # else nothing was tested
+    assert any(float(p.images.max()) > 100 or float(p.images.min()) < -100 for p in parts([seen], 40))
 
 
-def test_one_slice_is_carried_to_bent_copies_of_itself(annotated):
+def test_one_slice_is_carried_to_bent_copies_of_itself():
     for part in parts([organ_with_slices(6)], 6):
-        assert part.known.all() and part.masks.flatten(2).any(2).all()
-        assert not torch.equal(part.images[0, 0], part.support_images[0, 0])
-        overlap = (part.support_masks[0, 0] * part.masks[0, 0]).sum() * 2
-        assert overlap / (part.support_masks.sum() + part.masks[0, 0].sum()) > 0.5
+        assert part.known.all() and part.masks.flatten(2).any(2).all() and part.slices == 2
+        assert not torch.equal(part.images[0, 0], part.anchor_image[0, 0])
+        overlap = (part.anchor_mask[0, 0] * part.masks[0, 0]).sum() * 2
+        assert overlap / (part.anchor_mask.sum() + part.masks[0, 0].sum()) > 0.5
 
 
 def test_absence_is_trained_where_it_is_annotated():
     volume = organ_with_slices(5, 7, empty=(0, 13))
     last = [part for part in parts([volume], 40) if not part.masks[0, -1].any()]
-    assert last and all(part.support_masks.any() for part in last)
-    assert all(part.known[0, -1] == 1 for part in last)
+    assert last and all(part.known[0, -1] == 1 and part.anchor_mask.any() for part in last)
 
 
-def test_the_same_structure_in_two_volumes_of_different_shape():
-    first, second = organ_with_slices(5, 7), organ_with_slices(6, 9, seed=2, name="other")
-    wide = dataclasses.replace(
-        second,
-        grid=dataclasses.replace(second.grid, slices=torch.nn.functional.pad(second.grid.slices, (0, 0, 8, 8))),
-    )
-    across = [part for part in parts([first, wide], 40, other_volume=1.0) if part.other_patient]
-    assert len(across) == 40
-    assert {part.images.shape[-2:] for part in across} == {first.grid.size, wide.grid.size}
-    assert all(part.support_images.shape[-2:] == part.images.shape[-2:] for part in across)
-
-
-def test_other_structures_are_not_matched_across_volumes():
-    volumes = [organ_with_slices(5, 7), organ_with_slices(6, 9, seed=2, name="other", segment="tumour")]
-    assert not any(part.other_patient for part in parts(volumes, 20, other_volume=1.0))
+def test_each_volume_has_its_turn_and_its_own_way_alone():
+    """A walk never leaves its volume: masks of one patient are not carried to another's slices."""
+    dark = organ_with_slices(6, 9, seed=2, name="other")
+    raised = dataclasses.replace(dark.finest, slices=dark.finest.slices + 50 * torch.arange(14).view(-1, 1, 1))
+    marked = dataclasses.replace(dark, finest=raised)
+    rises = [bool(part.images.abs().max() > 30) for part in parts([organ_with_slices(5, 7), marked], 40)]
+    walked = [bool(part.slices > 2) for part in parts([organ_with_slices(5, 7), marked], 40)]
+    assert any(rises) and not all(rises) and any(walked)
 
 
 @pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 3, 17)])
-def test_share_of_generated_anatomies(share, least, most):
-    volume = organ_with_slices(4, 8, settings=Settings(long_side=96))
-    size = volume.grid.size
-    assert size[0] != size[1]  # generated slices are square
-    found = parts([volume], 20, rehearsal=share)
-    others = sum(part.images.shape[-2:] != size for part in found)
-    assert least <= others <= most
-    assert np.all([part.number == 1 for part in found])
+def test_share_of_generated_anatomies(annotated, share, least, most):
+    source = source_of([annotated], rehearsal=share)
+    made = []
+    if source._generated is not None:
+        real = source._generated.part
+        source._generated.part = lambda *key: (made.append(key), real(*key))[1]
+    found = [source.part(step, 0) for step in range(20)]
+    assert least <= len(made) <= most
+    for step, _ in made:
+        assert found[step].known.numel() == 4 and found[step].images.shape[-1] == SMALL.refiner_size
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_mirrored_and_turned_displacement_moves_the_mirrored_and_turned_image(columns, rows, turned):
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(rng.random((1, 1, 24, 24), np.float32))
+    move = torch.from_numpy(rng.normal(0, 2, (1, 2, 24, 24)).astype(np.float32))
+    before = _oriented(warp(image, move), columns, rows, turned, False)
+    after = warp(_oriented(image, columns, rows, turned, False), _oriented(move, columns, rows, turned, True))
+    assert torch.allclose(before, after, atol=1e-5)

@@ -9,7 +9,8 @@ from finetune_cases import SMALL
 
 from FewShotSegmentLib import Engine, InputError, OutputError, WeightsError
 from FewShotSegmentLib.finetune import FinetuneResult, SliceScore, WeightsStore
-from FewShotSegmentLib.weights import find_weights, find_weights_folder, weights_folder
+from FewShotSegmentLib.weights import find_weights, find_weights_folder, read_manifest, weights_folder
+from FewShotSegmentLib.weights.manifest import find_refiner
 
 
 @pytest.fixture
@@ -19,11 +20,12 @@ def store(tmp_path):
 
 @pytest.fixture
 def result(small_engine):
-    state = {name: value.half() for name, value in small_engine.network.state_dict().items()}
-    state["to_logits.bias"] = state["to_logits.bias"] + 1
+    networks = {"propagator": small_engine.network, "refiner": small_engine.refiner}
+    networks = {key: {name: value.half() for name, value in n.state_dict().items()} for key, n in networks.items()}
+    networks["refiner"]["to_logits.bias"] += 1
     score = SliceScore("John Doe.nii.gz", "liver", 0, 7, 0.5, 0.75)
     base = find_weights()
-    return FinetuneResult(True, (score,), 0.5, 0.75, 20, 3.0, "cpu", base, 1, 4, {"seed": 1}, (), state)
+    return FinetuneResult(True, (score,), 0.5, 0.75, 20, 3.0, "cpu", base, 1, 4, {"seed": 1}, (), networks)
 
 
 def everything(folder):
@@ -33,14 +35,20 @@ def everything(folder):
 def test_what_was_kept_can_be_loaded_and_says_what_it_is(store, result):
     folder = store.save("liver-1", result, command="fewshotsegment finetune VOLUME ANNOTATION --name liver-1")
     engine = Engine.load("cpu", weights_folder=folder, settings=SMALL)
-    assert torch.equal(engine.network.to_logits.bias, result.state["to_logits.bias"].float())
+    for network, state in zip((engine.network, engine.refiner), result.networks.values(), strict=True):
+        assert all(torch.equal(value, state[name].float()) for name, value in network.state_dict().items())
+    assert not torch.equal(engine.refiner.to_logits.bias, Engine.load("cpu").refiner.to_logits.bias)
     info = engine.weights
     assert (info.name, info.network, info.licence) == ("liver-1", "propagator", "Apache-2.0")
     assert info.size == info.path.stat().st_size < 25 * 2**20
     assert (info.metrics["before"], info.metrics["after"]) == (0.5, 0.75)
     assert info.metrics["scores"] == [{"segment": "liver", "axis": 0, "slice": 7, "before": 0.5, "after": 0.75}]
     assert info.metrics["base"]["sha256"] == find_weights().sha256
-    assert find_weights().name in info.training_data and "4 annotated slices" in info.training_data
+    assert find_weights().name in info.training_data and info.training_data.endswith("as it was.")
+    refiner = read_manifest(folder)["liver-1-refiner"]
+    assert (refiner.network, refiner.licence, refiner.metrics) == ("refiner", "Apache-2.0", info.metrics)
+    assert find_refiner().name in refiner.training_data and "4 annotated slices" in refiner.training_data
+    assert refiner.path.name == "liver-1-refiner.safetensors" and refiner.size == refiner.path.stat().st_size
     assert b"John" not in (folder / "weights.json").read_bytes()
     assert [i.name for i in store.list()] == ["liver-1"]
     assert not list(store.folder.glob(".*"))
@@ -137,7 +145,7 @@ def test_a_folder_that_cannot_take_its_name_brings_the_old_one_back(store, resul
 
 def test_a_result_that_is_no_better_cannot_be_kept(store, result):
     with pytest.raises(InputError, match="nothing to keep.*stays in use"):
-        store.save("a", dataclasses.replace(result, better=False, state=None))
+        store.save("a", dataclasses.replace(result, better=False, networks=None))
 
 
 def test_weights_are_found_by_folder_or_name(store, result, monkeypatch, tmp_path):
@@ -162,15 +170,39 @@ def test_a_file_in_place_of_a_folder(tmp_path, result):
         WeightsStore(tmp_path / "f").save("a", result)
 
 
-def test_damaged_adapted_weights_are_not_used(store, result):
+@pytest.mark.parametrize("name", ["a.safetensors", "a-refiner.safetensors"])
+def test_damaged_adapted_weights_are_not_used(store, result, name):
     folder = store.save("a", result)
-    file = folder / "a.safetensors"
+    file = folder / name
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
     with pytest.raises(WeightsError, match="is damaged"):
         Engine.load("cpu", weights_folder=folder)
-    assert json.loads((folder / "weights.json").read_text())["weights"][0]["size"] == len(data)
+    sizes = {entry["file"]: entry["size"] for entry in json.loads((folder / "weights.json").read_text())["weights"]}
+    assert sizes[name] == len(data)
+
+
+def test_a_folder_of_before_without_a_refiner_is_used_with_the_bundled_one(store, result, small_engine):
+    """As finetune wrote them when it adapted the propagator; they are listed, used and removed as before."""
+    folder = store.save("old", result)
+    manifest = json.loads((folder / "weights.json").read_text())
+    (folder / manifest["weights"].pop()["file"]).unlink()
+    (folder / "weights.json").write_text(json.dumps(manifest))
+    engine = Engine.load("cpu", weights_folder=folder, settings=SMALL)
+    assert engine.weights.name == "old"
+    bundled = small_engine.refiner.state_dict()
+    assert all(torch.equal(value, bundled[name]) for name, value in engine.refiner.state_dict().items())
+    assert [info.name for info in store.list()] == ["old"]
+    store.remove("old")
+    assert not folder.exists()
+
+
+def test_a_refiner_of_another_shape_is_refused_in_a_sentence(store, result):
+    networks = {**result.networks, "refiner": {"x": torch.zeros(2)}}
+    folder = store.save("a", dataclasses.replace(result, networks=networks))
+    with pytest.raises(WeightsError, match="a-refiner do not fit the refiner; use others"):
+        Engine.load("cpu", weights_folder=folder)
 
 
 def test_rolling_back_brings_back_what_was_replaced(store, result):
@@ -178,7 +210,9 @@ def test_rolling_back_brings_back_what_was_replaced(store, result):
 
     first = store.save("liver", result)
     before = everything(first)
-    other = dataclasses.replace(result, state={**result.state, "to_logits.bias": result.state["to_logits.bias"] + 1})
+    refiner = result.networks["refiner"]
+    changed = {**refiner, "to_logits.bias": refiner["to_logits.bias"] + 1}
+    other = dataclasses.replace(result, networks={**result.networks, "refiner": changed})
     logic = TrainingLogic(store)
     logic._result, logic._state = other, "done"
     logic.keep("liver", force=True)

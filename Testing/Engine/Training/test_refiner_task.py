@@ -212,3 +212,48 @@ def test_in_bfloat16_it_is_nearly_the_same(refiner):
             answers = list(lead(refiner, batch, batch.own_prior))
     assert float(rough) == pytest.approx(exact, rel=0.03)
     assert all(mask.dtype == there.dtype == torch.float32 for mask, there in answers)
+
+
+def test_what_is_handed_on_may_be_mixed_with_the_moved_mask():
+    """As in use: the refiner's own mask has a share, and what registration has moved the rest."""
+    batch = led(count=1, length=2)
+    seen = {}
+    for share in (0.0, 0.6, 1.0):
+        told = Told(sure(1 - batch.masks))
+        list(lead(told, batch, batch.own_prior, share))
+        seen[share] = told.seen
+    own = warp((sure(1 - batch.masks)[:, 0, None]).sigmoid(), batch.displacements[:, 1])
+    moved = warp(seen[0.6][0].mask, batch.displacements[:, 1])
+    assert torch.allclose(seen[0.0][1].mask, own, atol=1e-6)
+    assert torch.allclose(seen[1.0][1].mask, moved, atol=1e-6)
+    assert torch.allclose(seen[0.6][1].mask, 0.6 * moved + 0.4 * own, atol=1e-6)
+
+
+def test_slices_of_which_nothing_is_known_ask_for_no_gradient_and_change_none(refiner):
+    batch = led(count=2, length=3)
+    known = batch.known.clone()
+    known[:, 1] = 0
+    graph = [logits.requires_grad for logits, _ in lead(refiner, batch._replace(known=known), batch.own_prior)]
+    assert graph == [True, False, True]
+    nothing = batch._replace(known=torch.zeros_like(known))
+    assert all(logits.requires_grad for logits, _ in lead(refiner, nothing, batch.own_prior))
+    known[0, 1] = 1
+    assert [x.requires_grad for x, _ in lead(refiner, batch._replace(known=known), batch.own_prior)] == [True] * 3
+
+
+def test_presence_is_learned_only_where_the_structure_ends_if_asked_to():
+    lasting, ending = led(count=1, length=2), led(count=1, length=2, ends=1)
+
+    def slope(batch, **options):
+        told = Told(sure(batch.masks), presence=0.0)
+        presence = nn.Parameter(torch.zeros(()))
+        told.forward = lambda moved: (sure(batch.masks)[:, 0, None], presence.expand(len(moved.distance)))
+        RefinerTask(told, **options)(batch).loss.backward()
+        return float(presence.grad)
+
+    # at 0 the cross-entropy's slope is −½ where it is there and ½ where it is not
+    assert slope(lasting) == pytest.approx(-0.15) == slope(lasting, presence_at_ends=False)
+    assert slope(lasting, presence_at_ends=True) == 0
+    assert slope(ending, presence_at_ends=True) == pytest.approx(slope(ending)) == pytest.approx(0, abs=1e-6)
+    unknown = ending._replace(known=torch.tensor([[1.0, 0.0]]))
+    assert slope(unknown) == pytest.approx(-0.15) and slope(unknown, presence_at_ends=True) == 0

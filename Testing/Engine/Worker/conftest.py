@@ -2,37 +2,34 @@
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from small_cases import make_organ
 from worker_cases import Files
 
-from FewShotSegmentLib.engine import Engine
 from FewShotSegmentLib.worker.client import Limits, WorkerClient
 from FewShotSegmentLib.worker.transport import SubprocessTransport
 
-# the bundled weights at half of the usual size or less, as `engine`: the same code in less time
+# the bundled weights at half of the usual size or less, as `engine`, and fine-tuning that learns at once: the same code
+# in less time
 SMALL_WORKER = """
+from FewShotSegmentLib.finetune import FinetuneSettings
 from FewShotSegmentLib.settings import Settings
 from dataclasses import fields
-values = dict(zip([f.name for f in fields(Settings)], Settings.__init__.__defaults__, strict=True))
-assert values["long_side"] == Settings.long_side == 256
-values |= {"long_side": 96, "window_size": 64, "refiner_size": 48, "network_share": 0.9}
-Settings.__init__.__defaults__ = tuple(values.values())
+
+def set_defaults(of, **changes):
+    values = dict(zip([f.name for f in fields(of)], of.__init__.__defaults__, strict=True))
+    assert all(values[name] == getattr(of, name) for name in changes)
+    of.__init__.__defaults__ = tuple((values | changes).values())
+
+set_defaults(Settings, long_side=96, window_size=64, refiner_size=48)
+set_defaults(FinetuneSettings, learning_rate=1e-2, rehearsal=0.0, sequences=2, held_out=1, folds=1)
 from FewShotSegmentLib.worker.__main__ import main
 main()
 """
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="session")
-def engine(engine):
-    """With the worker's settings: the propagator, which is what is fine-tuned, has the say."""
-    settings = replace(engine.settings, network_share=0.9)
-    return Engine(engine.network, engine.device, engine.weights, settings, engine.refiner)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from FewShotSegmentLib.errors import Cancelled as Stopped
 from FewShotSegmentLib.errors import InputError, OutputError
 from FewShotSegmentLib.images import Geometry
 from FewShotSegmentLib.support import slice_geometry
+from FewShotSegmentLib.weights import weights_folder
 from FewShotSegmentLib.worker import folder, sessions, wording
 from FewShotSegmentLib.worker import job as job_module
 from FewShotSegmentLib.worker.answers import answer_files
@@ -114,6 +115,7 @@ AT_A_COMMAND_LINE = {
     "cli",
     "demo",
     "episodes",
+    "evaluation",
     "superpixels",
     "training",
     "job.py",
@@ -267,6 +269,22 @@ def test_the_last_two_volumes_are_kept(monkeypatch, engine, tmp_path):
     assert kept.volumes == 0 and session(first[0]) is not a
     kept.engine("cuda", None)
     assert len(loaded) == 2 and kept.volumes == 0  # two models may not fit
+
+
+def test_a_model_is_loaded_anew_where_only_its_refiner_is_another(monkeypatch, engine, tmp_path):
+    """Fine-tuning leaves the propagator as it is, so its checksum alone does not tell weights apart."""
+    loaded = []
+    monkeypatch.setattr("FewShotSegmentLib.engine.Engine.load", lambda *a, **k: loaded.append(a) or engine)
+    own = shutil.copytree(weights_folder(), tmp_path / "own")
+    manifest = json.loads((own / "weights.json").read_text())
+    kept = sessions.Kept()
+    for _ in range(2):
+        kept.engine("cpu", str(own))
+    assert len(loaded) == 1
+    manifest["weights"][1]["sha256"] = "0" * 64
+    (own / "weights.json").write_text(json.dumps(manifest))
+    kept.engine("cpu", str(own))
+    assert len(loaded) == 2
 
 
 def test_when_memory_runs_out_what_is_kept_is_let_go(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """A real worker's library, transfer, weights, fine-tuning and devices."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -158,6 +159,33 @@ def test_weights_are_listed_imported_and_deleted(answer, ask, homes, tmp_path):
         assert refusal(ask, Weights(action="import", path=path)).endswith(".")
 
 
+def test_weights_of_two_networks_are_imported_and_deleted_together(answer, ask, homes, tmp_path):
+    """As finetune writes them: a propagator, and the refiner that was adapted."""
+    store, source = Path(homes["FEWSHOTSEGMENT_WEIGHTS"]), tmp_path / "got"
+    shutil.copytree(weights_folder(), source)
+    propagator, refiner = json.loads((source / "weights.json").read_text())["weights"]
+    propagator["name"] = "both"
+
+    def offer(*entries):
+        (source / "weights.json").write_text(json.dumps({"weights": entries}))
+
+    for wrong in [(refiner, propagator), (propagator, refiner, {**refiner, "name": "again"}),
+                  (propagator, {**refiner, "file": "../got/x"}), (propagator, {**refiner, "sha256": "0" * 64}),
+                  (propagator, {**refiner, "file": propagator["file"]}),
+                  (propagator, {**refiner, "network": "dspnet"})]:  # fmt: skip
+        offer(*wrong)
+        assert refusal(ask, Weights(action="import", path=str(source))).endswith(".")
+        assert not (store / "both").exists()
+    offer(propagator, refiner)
+    assert answer(Weights(action="import", path=str(source)))["name"] == "both"
+    copied = {path.name: path.read_bytes() for path in (store / "both").iterdir()}
+    assert copied == {path.name: path.read_bytes() for path in source.iterdir() if path.name in copied}
+    assert sorted(copied) == sorted([propagator["file"], refiner["file"], "weights.json"])
+    assert [w["name"] for w in answer(Weights())["weights"]][1:] == ["both"]
+    answer(Weights(action="delete", name="both"))
+    assert not (store / "both").exists()
+
+
 def test_devices_are_told_in_plain_words(answer):
     got = answer(Devices())
     cpu = next(row for row in got["devices"] if row["name"] == "cpu")
@@ -171,22 +199,20 @@ def test_finetunes_keeps_uses_and_rolls_back(client, answer, ask, files, small, 
     import torch  # noqa: F401 - before the next, which needs it
     from safetensors.torch import load, save
 
-    card = json.loads((weights_folder() / "weights.json").read_text())["weights"][0]
-    state = load((weights_folder() / card["file"]).read_bytes())
-    state["to_logits.bias"] -= 4.0
-    data = save(state)
     spoilt = tmp_path / "spoilt"
-    spoilt.mkdir()
-    import hashlib
-
-    entry = {**card, "name": "spoilt", "file": "w.safetensors", "sha256": hashlib.sha256(data).hexdigest()}
-    (spoilt / "w.safetensors").write_bytes(data)
-    (spoilt / "weights.json").write_text(json.dumps({"weights": [entry]}))
+    shutil.copytree(weights_folder(), spoilt)
+    propagator, refiner = json.loads((spoilt / "weights.json").read_text())["weights"]
+    state = load((spoilt / refiner["file"]).read_bytes())
+    state["to_logits.bias"] -= 6.0
+    data = save(state)
+    (spoilt / refiner["file"]).write_bytes(data)
+    entries = [{**propagator, "name": "spoilt"}, {**refiner, "sha256": hashlib.sha256(data).hexdigest()}]
+    (spoilt / "weights.json").write_text(json.dumps({"weights": entries}))
     assert "fine-tune first" in refusal(ask, FinetuneKeep(name="mine"))
     case = AnnotatedRef(files.volume(small.image), [files.segment(small.mask, 2, 3, 4)])
     heard = []
-    got = answer(Finetune("", [case], 5.0, 2, "cpu", str(spoilt)), on_progress=heard.append)
-    assert got["steps"] == 2 and got["verdict"].endswith(".") and got["base"]["name"] == "spoilt"
+    got = answer(Finetune("", [case], 5.0, 4, "cpu", str(spoilt)), on_progress=heard.append)
+    assert got["steps"] == 4 and got["verdict"].endswith(".") and got["base"]["name"] == "spoilt"
     assert heard[-1].total > 2 and len({progress.done for progress in heard}) > 2
     if got["better"]:
         kept = answer(FinetuneKeep(name="mine"))

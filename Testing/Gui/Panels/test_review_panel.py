@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from FewShotSegmentLib.review import propose
+
 
 def mouse(panels, kind, x, buttons=None):
     """A mouse event on the strip."""
@@ -45,7 +47,9 @@ def test_the_strip_of_a_result(accepted):
     assert data.anchors == {20: "hand"}
     assert data.doubtful
     assert data.doubtful <= occupied
-    assert data.suggested in occupied
+    areas = np.count_nonzero(accepted.voxels(), axis=(1, 2))
+    assert data.suggested == propose(areas, data.confidence, [20], spacing_across=3.0)
+    assert data.suggested - 1 in occupied or data.suggested + 1 in occupied
     assert data.level(20) == "sure"
     assert data.level(min(data.doubtful)) == "doubtful"
     assert data.level(0) is None
@@ -127,7 +131,7 @@ def test_the_suggested_slice_says_why(accepted):
     ui = accepted.review.ui
     suggested = accepted.review.strip.data.suggested
     assert f"axial {suggested}" in ui.suggestButton.text
-    assert f"{abs(suggested - 20)} slices away" in ui.suggestButton.toolTip
+    assert f"{abs(suggested - 20)} slices from an anchor" in ui.suggestButton.toolTip
     accepted.press(ui.suggestButton)
     assert accepted.slice_of(0) == suggested
 

@@ -102,16 +102,56 @@ def test_shortcuts_are_found_by_their_keys(application, scene):
 
 
 def test_watchdog_sees_what_blocks(watchdog, monkeypatch):
-    import time
     from types import SimpleNamespace
 
-    slow = SimpleNamespace(write=lambda: time.sleep(0.15))
+    clock = [watchdog._last]
+    monkeypatch.setattr("watchdog.time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    def write():
+        clock[0] += 0.15
+
+    slow = SimpleNamespace(write=write)
     with watchdog.step("ours"):
         slow.write()
-    assert watchdog.longest > 0.1
-    assert "ours" in watchdog.report()
+    assert watchdog.longest == pytest.approx(0.145)  # less the timer's interval
+    assert "145.0 ms  ours" in watchdog.report()
     watchdog.gaps.clear()
     with watchdog.excused(slow, "write") as seconds, watchdog.step("Slicer's"):
         slow.write()
-    assert len(seconds) == 1
-    assert watchdog.longest < 0.1
+    assert seconds == [pytest.approx(0.15)]
+    assert watchdog.longest == 0
+
+
+def test_effort_counts_voxels_memory_and_calls(load, watchdog):
+    from types import SimpleNamespace
+
+    import numpy as np
+    from effort import Effort
+
+    load()
+    from FewShotSegmentModule.scene import grids, segments
+
+    labels = np.zeros((20, 30, 40), np.uint8)
+    labels[5:8, 10:20, 10:30] = 1
+    image = grids.orientedImage(labels, (0, 0, 0), np.eye(4))
+    slicers = SimpleNamespace(work=lambda: np.ones(10_000_000, np.uint8))
+    effort = Effort(watchdog)
+    with effort.counted(), effort.excused(slicers, "work"):
+        with effort.step("first"):
+            first = segments.labelBox(image, 1)
+        with effort.step("again"):
+            segments.labelBox(image, 1)
+            slicers.work()
+        with effort.step("copies"):
+            kept = np.concatenate([segments.imageArray(image).ravel()] * 50)
+    assert segments.imageArray is grids.imageArray
+    assert type(grids.imageArray(image)) is np.ndarray
+    assert first[0].shape == (3, 10, 20)
+    counts = {step: times[0] for step, times in effort.counts.items()}
+    box, rows = 3 * 10 * 20 * 3 + 2 * 10 * 20, 3 * 30 * 40 + 2 * 30 * 40
+    # where the labels are, once; within that, which label it is and whether there is a smaller box
+    assert counts["first"].voxels == pytest.approx(labels.size + rows + box, abs=500)
+    assert counts["again"].voxels == pytest.approx(box, abs=200)
+    assert 0 < counts["again"].calls < counts["first"].calls < 20
+    assert counts["again"].bytes < 1_000_000
+    assert counts["copies"].bytes >= kept.nbytes == 50 * labels.size

@@ -178,6 +178,61 @@ def test_names_colors_tags_and_status_stay(case):
         assert logic.GetSegmentStatus(segment) == status
 
 
+def extent(case, name):
+    return segments.labelmapOf(case.node, name).GetExtent()
+
+
+def test_empty_margins_are_cut_off_before_slicer_copies_them(case):
+    """Else Slicer needs seconds to write into a segment that was loaded from a file as large as a CT."""
+    for name, mask in (("Liver", LIVER), ("Spleen", SPLEEN)):
+        draw(case.node, case.volume, name, mask)
+        assert extent(case, name) == (0, 35, 0, 29, 0, 13)
+    hidden = extent(case, "Hidden")
+    seen = []
+    case.editor.saveStateForUndo = lambda: seen.append((extent(case, "Liver"), read(case, "Liver")))
+    accept(case.editor, case.node, {"Liver": (RESULT, (0, 0, 0))}, case.volume)
+    ((cut, before),) = seen
+    assert cut == (5, 14, 5, 14, 2, 4)
+    assert np.array_equal(before, LIVER)
+    assert extent(case, "Spleen") == (0, 35, 0, 29, 0, 13)  # not written into
+    assert extent(case, "Hidden") == hidden
+    check(case, Liver=RESULT)
+
+
+def test_shared_labelmaps_keep_all_their_segments_when_margins_are_cut_off(scene):
+    volumeNode = volume(OBLIQUE)
+    masks = {"Liver": block((6, 7), (5, 9), (5, 9)), "Spleen": block((9, 10), (12, 15), (12, 15))}
+    node = segmentation(volumeNode, masks)
+    shared = sum(value * mask for value, mask in enumerate(masks.values(), 1))
+    labelmap = segments.orientedImage(shared.astype(np.uint8), (0, 0, 0), OBLIQUE)
+    for value, name in enumerate(masks, 1):
+        segment = node.GetSegmentation().GetSegment(name)
+        segment.AddRepresentation(segments.LABELMAP, labelmap)
+        segment.SetLabelValue(value)
+    editor, seen = LogicEditor(node, volumeNode), []
+    save = editor.saveStateForUndo
+    editor.saveStateForUndo = lambda: (seen.append(labelmap.GetExtent()), save())
+    accept(editor, node, {"Liver": (RESULT, (0, 0, 0))}, volumeNode)
+    assert seen == [(5, 14, 5, 14, 6, 9)]
+    for name, mask in {**masks, "Liver": RESULT}.items():
+        assert np.array_equal(whole(segments.readMask(node, name, volumeNode)), mask), name
+    editor.undo()
+    for name, mask in masks.items():
+        assert np.array_equal(whole(segments.readMask(node, name, volumeNode)), mask), name
+
+
+def test_the_surface_of_another_segment_is_not_made_anew(case):
+    draw(case.node, case.volume, "Liver", LIVER)
+    case.node.CreateClosedSurfaceRepresentation()
+    surface = case.node.GetSegmentation().GetSegment("Spleen").GetRepresentation(segments.SURFACE)
+    case.editor.saveStateForUndo = lambda: None
+    case.editor.modifySegment = lambda *_ignored: None  # what Slicer does then is Slicer's
+    accept(case.editor, case.node, {"Liver": (RESULT, (0, 0, 0))}, case.volume)
+    assert extent(case, "Liver") == (5, 14, 5, 14, 2, 4)
+    assert case.node.GetSegmentation().GetSegment("Spleen").GetRepresentation(segments.SURFACE) is surface
+    assert case.node.GetSegmentation().GetSegment("Liver").GetRepresentation(segments.SURFACE) is not None
+
+
 def test_the_surface_is_there_again(case):
     case.node.CreateClosedSurfaceRepresentation()
     accept(case.editor, case.node, {"Liver": (RESULT, (0, 0, 0))}, case.volume)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,8 @@ from FewShotSegmentModule import steps
 from FewShotSegmentModule.scene import compose, reference, review, segments
 from FewShotSegmentModule.scene.errors import SceneError
 from scene_cases import OBLIQUE, SHAPE, affine, dice, ellipsoid, segmentation, volume, whole
+
+from FewShotSegmentLib.review import propose
 
 
 def test_doubtful_slices_come_least_sure_first_one_of_each_run():
@@ -33,32 +37,67 @@ def test_next_and_previous_go_round():
     assert review.nextSlice((), 3) is review.previousSlice((), 3) is None
 
 
-@pytest.mark.parametrize(
-    ("anchors", "expected"),
-    [
-        ([30], (15, 45)),  # one in the middle: about 25 and 75 of 100
-        ([10, 50], (30,)),  # the widest stretch
-        ([10, 30, 50], (20, 40)),
-        ([], (30,)),
-    ],
-)
-def test_the_next_slice_to_annotate_covers_the_structure(anchors, expected):
-    found = review.suggestSlice(None, anchors, range(10, 51))
-    assert min(abs(found - e) for e in expected) <= 6
-    assert found not in anchors
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_suggested_slice_is_the_one_that_the_engine_proposes(axis):
+    mask = ellipsoid()
+    areas = np.count_nonzero(mask, axis=tuple(other for other in range(3) if other != axis))
+    first, last = np.flatnonzero(areas)[[0, -1]]
+    middle = int(first + last) // 2
+    confidence = np.linspace(0.5, 1, SHAPE[axis])
+    confidence[middle] = 1
+    for spacing in (0.5, 5.0):
+        found = review.suggestSlice(confidence, {middle: "hand"}, areas, spacing)
+        assert found == propose(areas, confidence, [middle], spacing)
+        assert first - 1 <= found < middle  # where it is less sure
 
 
-def test_of_stretches_as_wide_the_least_sure_is_taken():
-    confidence = np.full(60, 0.9)
-    confidence[41] = 0.2
-    assert 30 < review.suggestSlice(confidence, [10, 30, 50], range(10, 51)) < 50
-    confidence[22] = 0.1
-    assert 10 < review.suggestSlice(confidence, [10, 30, 50], range(10, 51)) < 30
+def test_the_suggestion_weighs_doubt_by_area_and_spacing():
+    areas = [0] * 10 + [50] * 40 + [0] * 10
+    confidence = np.full(60, 0.95)
+    confidence[14:19] = 0.6
+    assert review.suggestSlice(confidence, [30], areas, 1.0) == 16
+    areas[38:43] = [500] * 5  # a quarter of the doubt on ten times the area
+    confidence[38:43] = 0.9
+    assert review.suggestSlice(confidence, [30], areas, 1.0) == 40
+    # the structure may run on past its end, where nothing was found
+    confidence[:] = 1
+    confidence[50] = 0.2
+    assert review.suggestSlice(confidence, [30], [50 * (10 <= i < 50) for i in range(60)], 5.0) in (49, 50)
+
+
+def test_what_is_not_known_counts_as_sure_where_a_slice_is_suggested():
+    areas, confidence = np.full(41, 50), np.full(41, np.nan)
+    assert review.suggestSlice(confidence, [20], areas, 1.0) == review.suggestSlice(np.ones(41), [20], areas, 1.0)
+    confidence[30] = 0.5
+    assert abs(review.suggestSlice(confidence, [20], areas, 1.0) - 30) <= 1
+    assert np.isnan(confidence).sum() == 40  # what is shown stays as it was
 
 
 def test_there_may_be_nothing_to_suggest():
-    assert review.suggestSlice(None, range(10), range(10)) is None
-    assert review.suggestSlice(None, [], ()) is None
+    assert review.suggestSlice(np.ones(10), range(10), np.ones(10), 1.0) is None
+    assert review.suggestSlice(np.ones(10), [], np.zeros(10), 1.0) is None
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_areas_along_an_axis(axis):
+    expected = np.random.default_rng(0).integers(0, 2, SHAPE).astype(np.uint8)
+    expected[:3], expected[:, -4:], expected[:, :, 20] = 0, 0, 0
+    box, origin = segments.trim(expected > 0)
+    areas = review.areasAlong(segments.Mask(box.view(np.uint8), origin), axis, SHAPE[axis])
+    assert areas.dtype == np.int64
+    assert areas.tolist() == expected.sum(axis=tuple(a for a in range(3) if a != axis), dtype=int).tolist()
+    assert review.areasAlong(segments.EMPTY, axis, 5).tolist() == [0] * 5
+
+
+def test_many_voxels_in_a_column_are_counted():
+    mask = segments.Mask(np.ones((300, 2, 3), np.uint8), (1, 0, 0))
+    assert review.areasAlong(mask, 2, 4).tolist() == [600, 600, 600, 0]
+
+
+def test_the_suggestion_needs_no_torch():
+    code = "import sys; import FewShotSegmentLib.review; print({'torch', 'SimpleITK', 'scipy'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_volume_in_ml(scene):
