@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import Cancelled, FewShotError, InputError
 from ..progress import Progress
 from ..version import __version__
+from ..weights import read_manifest
 from .case import Case, Scan
 from .method import Method, Recipe
 from .protocol import Work
@@ -50,6 +51,7 @@ class Plan:
             "options": {key: value for key, value in self.options.items() if value is not None},
             "preset": self.preset,
             "weights and device": shared,
+            "bundled weights": [info.sha256 for info in read_manifest().values()],
             "version": __version__,
         }
 

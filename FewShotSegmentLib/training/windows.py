@@ -16,21 +16,21 @@ from .seeds import seed_of
 from .settings import TrainSettings
 
 MARGIN = (1.7, 3.3)
-"""Side of a window in sides of the square around the annotated mask; 2.5 in use."""
+"""Side of a window in sides of the square around the annotated mask; see `Settings.window_margin` for use."""
 
-LEAST_SIDE = 20
-"""Least side of a window in pixels of the slice: a structure of three pixels must not be blown up to a third of it."""
+LEAST_SIDE = 10
+"""Least side of a window in pixels of the slice, as in use (`Settings.window_least`)."""
 
 HALF_LENGTH = (0.8, 0.45)
 """Distance from the annotated slice to a structure's end, in diameters of a disc of its area there: median, and
 standard deviation of the logarithm. Organs and tumours mostly lie between 0.4 and 1.5 where their middle is
 annotated."""
 
-TUBES = 0.15
+TUBES = 0.3
 """Share of structures that are longer by `TUBE_FACTOR`: vessels, cord, bowel."""
 
-TUBE_FACTOR = (2.0, 6.0)
-"""How much longer, at least and at most."""
+TUBE_FACTOR = (2.0, 12.0)
+"""How much longer, at least and at most: a spinal cord has twenty diameters."""
 
 STEP = (0.01, 0.6)
 """Least and most distance between two slices, in diameters: 1 mm where a structure has 100 mm, 5 mm where it has 8."""

@@ -13,15 +13,19 @@ import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import accuracy
 import engine as bench_engine
-from cases import SOURCES, Structure, read_cases
-from methods import Method
-from progress import counted
+from cases import SOURCES, evaluated_cases
+from methods import ONE, Method
 from rich.console import Console
 from rich.table import Table
+
+from FewShotSegmentLib.evaluation import methods as catalogue
+from FewShotSegmentLib.evaluation.method import Recipe
+from FewShotSegmentLib.evaluation.methods.engine import EngineMethod
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -39,19 +43,25 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """{name: settings that differ}; "refiner" None leaves it out."""
 
 
-class Variant:
-    """The engine with some settings changed; call it like the other methods."""
+def make_variant(recipe: Recipe) -> EngineMethod:
+    """The engine with the settings changed that its name says."""
+    engine = bench_engine.load()
+    settings = dict(VARIANTS[recipe.name])
+    if "refiner" in settings:
+        engine.refiner = settings.pop("refiner")
+    engine.settings = replace(engine.settings, **settings)
+    return EngineMethod(recipe, engine)
 
-    def __init__(self, changes: dict[str, Any]):
-        loaded = bench_engine.LoadedEngine()
-        settings = dict(changes)
-        if "refiner" in settings:
-            loaded.engine.refiner = settings.pop("refiner")
-        loaded.engine.settings = replace(loaded.engine.settings, **settings)
-        self._loaded = loaded
 
-    def propagate(self, structure: Structure, anchors: dict[int, Any]) -> Any:
-        return self._loaded.propagate(structure, anchors)
+def measure(shared: Path, chosen: list[str], limit: int | None) -> list[accuracy.Record]:
+    """Records of these variants, by their names."""
+    for name in chosen:
+        catalogue.register(name, make_variant)
+    recipes = {recipe.name: recipe for recipe in catalogue.recipes(chosen, "within")}
+    methods = [Method(name, name, name, ONE) for name in chosen]
+    with TemporaryDirectory() as folder:
+        rows = accuracy.measure(evaluated_cases(shared, limit), methods, recipes, Path(folder), [])
+    return accuracy.make_records(rows, methods, ())
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,13 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     unknown = [name for name in chosen if name not in VARIANTS]
     if unknown:
         parser.error(f"there is no variant {', '.join(unknown)}")
-    grouped = read_cases(options.shared)
-    cases = [case for title, _, _ in SOURCES for case in grouped[title][: options.cases_per_source]]
-    methods = [Method(name, name, "one") for name in chosen]
     start = time.perf_counter()
-    with counted(sum(len(case.labels) for case in cases) * len(methods)) as progress:
-        runners = {name: Variant(VARIANTS[name]).propagate for name in chosen}
-        records = accuracy.measure(cases, methods, runners, [], progress)
+    records = measure(options.shared, chosen, options.cases_per_source)
     table = Table(title="One annotated slice: Dice, whole volume / own slices, mean over sources")
     for heading in ("variant", *(title for title, _, _ in SOURCES), "mean", "s a structure"):
         table.add_column(heading)

@@ -1,4 +1,4 @@
-"""Which volumes and structures are measured, and which of their slices are given to a method.
+"""Which volumes of data/dev are measured.
 
 The sources and their order are fixed here, so that two runs, and two versions of the engine, are compared on the same
 structures.
@@ -7,13 +7,17 @@ structures.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import engine  # noqa: F401 - puts this checkout on the path, before anything of FewShotSegmentLib is imported
 import numpy as np
 import SimpleITK as sitk
+
+from FewShotSegmentLib.evaluation import datasets
+from FewShotSegmentLib.evaluation.case import Case as EvaluatedCase
+from FewShotSegmentLib.evaluation.protocols.supports import middle_slice, organ_slices
 
 # (title, start of the case's name, modality); a case belongs to the first source that fits.
 SOURCES = (
@@ -24,17 +28,15 @@ SOURCES = (
     ("head-neck CT", "kbp", "CT"),
     ("fetal brain MR", "fetal", "MR"),
 )
-MIN_SLICES = 3
 # Below this the support mask is a dot: 4 pixels for spinal cord and oesophagus in the head-neck CT of 5 mm pixels. The
 # prototype's README leaves such structures out of its means (found by reproducing its copy column), so the table shows
 # the mean with and without them.
 SMALL_SUPPORT_PIXELS = 10
-SOFT_TISSUE_HU = (-160, 240)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One labelled volume of data/dev."""
+    """One labelled volume of data/dev, as the transfer takes it."""
 
     name: str
     source: str
@@ -49,78 +51,51 @@ class Case:
         return sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(labels), image.GetSpacing()[::-1]
 
 
-@dataclass
-class Structure:
-    """One label of one volume, with the slices that hold it."""
-
-    case: str
-    source: str
-    name: str
-    modality: str
-    image: np.ndarray  # [z, y, x], as in the file
-    reference: np.ndarray  # bool [z, y, x]
-    spacing: tuple[float, float, float]  # mm, in the order of the array
-    slices: np.ndarray = field(init=False)  # sorted indices of the slices that hold the structure
-
-    def __post_init__(self):
-        self.slices = np.flatnonzero(self.reference.any(axis=(1, 2)))
-
-    @cached_property
-    def windowed(self) -> np.ndarray:
-        """The image as the baselines see it: float32, CT clipped to soft tissue as for the prototype's own figures."""
-        image = self.image.astype(np.float32)
-        return np.clip(image, *SOFT_TISSUE_HU) if self.modality == "CT" else image
-
-    def anchors(self, kind: str) -> dict[int, np.ndarray]:
-        """The annotated slices that a method is given, with the reference mask on each."""
-        return {z: self.reference[z] for z in ANCHORS[kind](self.slices)}
-
-    @property
-    def small_support(self) -> bool:
-        return int(self.reference[support_slice(self.slices)].sum()) < SMALL_SUPPORT_PIXELS
+def dev_folder(shared: Path) -> Path:
+    """Where the labelled volumes lie in the shared folder."""
+    return shared / "data" / "dev"
 
 
-def support_slice(slices: np.ndarray) -> int:
-    """The one slice of the one-slice protocol: the middle of the slices that hold the structure."""
-    return int(slices[len(slices) // 2])
-
-
-def quarter_slices(slices: np.ndarray) -> list[int]:
-    """The three slices of the three-anchor protocol; short structures may yield fewer."""
-    return sorted({int(slices[round(part * (len(slices) - 1))]) for part in (0.25, 0.5, 0.75)})
-
-
-def quarters_and_ends(slices: np.ndarray) -> list[int]:
-    """The three slices, and the first and the last one: what 'Fill between slices' needs to reach the ends."""
-    return sorted({int(slices[0]), *quarter_slices(slices), int(slices[-1])})
-
-
-ANCHORS = {
-    "one": lambda slices: [support_slice(slices)],
-    "three": quarter_slices,
-    "five": quarters_and_ends,
-}
+def source_of(name: str, modality: str) -> str | None:
+    """Title of the source that a case belongs to; None if to none."""
+    fits = (title for title, prefix, own in SOURCES if name.startswith(prefix) and modality.upper() == own)
+    return next(fits, None)
 
 
 def read_cases(shared: Path) -> dict[str, list[Case]]:
     """The cases of data/dev by source, in the order of cases.json."""
-    folder = shared / "data" / "dev"
+    folder = dev_folder(shared)
     grouped: dict[str, list[Case]] = {title: [] for title, _, _ in SOURCES}
     for entry in json.loads((folder / "cases.json").read_text(encoding="utf-8")):
-        for title, prefix, modality in SOURCES:
-            if entry["case"].startswith(prefix) and entry["modality"] == modality:
-                labels = {int(value): name for value, name in entry["labels"].items()}
-                grouped[title].append(Case(entry["case"], title, modality, labels, folder))
-                break
+        title = source_of(entry["case"], entry["modality"])
+        if title:
+            labels = {int(value): name for value, name in entry["labels"].items()}
+            grouped[title].append(Case(entry["case"], title, entry["modality"], labels, folder))
     return grouped
 
 
-def structures(case: Case, skipped: list[str]) -> Iterator[Structure]:
-    """The structures of a case; what is too thin to have a before and an after goes to `skipped`, in words."""
-    image, labels, spacing = case.read()
-    for value, name in case.labels.items():
-        structure = Structure(case.name, case.source, name, case.modality, image, labels == value, spacing)
-        if len(structure.slices) < MIN_SLICES:
-            skipped.append(f"{case.name} {name}: {len(structure.slices)} slices, fewer than {MIN_SLICES}")
-        else:
-            yield structure
+def evaluated_cases(shared: Path, limit: int | None) -> list[EvaluatedCase]:
+    """The same number of cases of each source for `FewShotSegmentLib.evaluation`, their groups being the sources.
+
+    Raises:
+        InputError: data/dev is not as it should be.
+    """
+    grouped: dict[str, list[EvaluatedCase]] = {title: [] for title, _, _ in SOURCES}
+    for case in datasets.find(f"generic:{dev_folder(shared)}", []):
+        title = source_of(case.name, case.modality)
+        if title:
+            grouped[title].append(replace(case, group=title))
+    return [case for cases in grouped.values() for case in cases[:limit]]
+
+
+def small_supports(cases: Iterable[EvaluatedCase]) -> set[tuple[str, str]]:
+    """(case, structure) of those that are a dot on their middle slice."""
+    small = set()
+    for case in cases:
+        scan = case.read()
+        for organ in case.organs:
+            mask = case.mask(scan, organ)
+            slices = organ_slices(mask)
+            if len(slices) and np.count_nonzero(mask[middle_slice(slices)]) < SMALL_SUPPORT_PIXELS:
+                small.add((case.name, organ))
+    return small

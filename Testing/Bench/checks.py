@@ -84,7 +84,7 @@ def _against_prototype(records: Sequence[Record]) -> Check:
 
 def _gain_of_three(records: Sequence[Record]) -> Check:
     name = f"3 anchors beat 1 by {THREE_MUST_GAIN} on average over sources"
-    if not all({"engine1", "engine3"} <= record.three.keys() for record in records):
+    if not records or not all({"engine1", "engine3"} <= record.three.keys() for record in records):
         return Check(None, name)
     one, three = (overall_mean(list(records), "three", key) for key in ("engine1", "engine3"))
     gains = [after - before for before, after in zip(one, three, strict=True)]

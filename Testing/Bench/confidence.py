@@ -6,15 +6,13 @@ Measured with one annotated slice, on all slices but that one on which the engin
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from cases import Structure
+from methods import BY_KEY
 
-if TYPE_CHECKING:
-    from FewShotSegmentLib import Result
+from FewShotSegmentLib.evaluation.row import Row
 
 BAD_BELOW = 0.7
 BINS = 5
@@ -69,17 +67,20 @@ def missing() -> str | None:
     return None if importlib.util.find_spec("sklearn") else "scikit-learn is not installed"
 
 
-def slice_scores(structure: Structure, result: Result) -> SliceScores:
-    """Confidence and Dice of the slices where the engine finds something or the structure is; anchors are left out.
+def slice_scores(rows: Iterable[Row]) -> list[SliceScores]:
+    """Confidence and Dice of the slices where the engine finds something or the structure is, annotated ones left out.
 
     Where only one of both is, Dice is 0.
+
+    Args:
+        rows: of the one-slice protocol; those of the engine with one slice are taken.
     """
-    found, there = (np.count_nonzero(mask, axis=(1, 2)) for mask in (result.mask, structure.reference))
-    overlap = np.count_nonzero(result.mask & structure.reference, axis=(1, 2))
-    counted = found + there > 0
-    counted[list(result.anchors)] = False
-    values = 2 * overlap[counted] / (found + there)[counted]
-    return SliceScores(structure.source, np.asarray(result.slice_confidence)[counted].tolist(), values.tolist())
+    engine1 = BY_KEY["engine1"]
+    return [
+        SliceScores(row.group, [sure for sure, _ in row.confidence], [value for _, value in row.confidence])
+        for row in rows
+        if (row.method, row.setting) == (engine1.name, engine1.setting)
+    ]
 
 
 def measure(scores: Sequence[SliceScores]) -> Confidence:

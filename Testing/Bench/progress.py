@@ -12,15 +12,30 @@ from tqdm import tqdm
 @contextmanager
 def counted(total: int) -> Iterator[Callable[[str], None]]:
     """A bar of so many runs; what is yielded takes the name of the run that begins."""
-    # A line every half minute where nobody watches: a log of hundreds of bars hides its errors.
-    interval = 0.5 if sys.stderr.isatty() else 30
-    with tqdm(total=total, file=sys.stderr, unit="run", dynamic_ncols=True, mininterval=interval) as bar:
+    with tqdm(total=total, file=sys.stderr, unit="run", dynamic_ncols=True, mininterval=_interval()) as bar:
 
         def progress(text: str) -> None:
             bar.set_description_str(text, refresh=False)
             bar.update()
 
         yield progress
+
+
+@contextmanager
+def works(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for `FewShotSegmentLib.evaluation`, which tells (scans done, in all)."""
+    with tqdm(desc=name, file=sys.stderr, unit="scan", dynamic_ncols=True, mininterval=_interval()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+def _interval() -> float:
+    """Seconds between lines: one every half minute where nobody watches, as a log of hundreds hides its errors."""
+    return 0.5 if sys.stderr.isatty() else 30
 
 
 @contextmanager

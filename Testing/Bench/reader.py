@@ -1,37 +1,33 @@
-"""A simulated reader: annotates the middle slice, then corrects one slice a round, and how good the volume gets by it.
+"""What the evaluation's simulated reader has to do: slices read until a volume is good, and how good it gets by each.
 
-What it costs a reader to get a volume right is the number of slices to be looked at, so that choosing them well counts
-as much as carrying the mask.
+The reader annotates the middle slice, then corrects one slice a round. What it costs to get a volume right is the
+number of slices to be looked at, so that choosing them well counts as much as carrying the mask.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Protocol
 
-import engine  # puts this checkout on the path, before anything of FewShotSegmentLib is imported
-import numpy as np
-from cases import Case, Structure, structures, support_slice
-from scores import dice, score
+import engine
+import evaluated
 
-if TYPE_CHECKING:
-    from FewShotSegmentLib import Result
-    from FewShotSegmentLib.session import SessionResult
+from FewShotSegmentLib.evaluation.case import Case
+from FewShotSegmentLib.evaluation.method import Recipe
+from FewShotSegmentLib.evaluation.row import Row
 
-    Choose = Callable[[Result, Structure, np.random.Generator], int | None]
-
+PROTOCOL = "interactive"
 TARGET = 0.90
 MOST_SLICES = 10
-SEED = 0
 STRATEGIES = {
     "proposed": "the slice that the engine proposes",
     "worst": "the slice with the most wrong voxels, which only the reference knows",
     "random": "any slice of what was found, one before and one behind it included",
 }
+OPTIONS = {"rounds": str(MOST_SLICES), "strategies": ",".join(STRATEGIES)}
 
 
 @dataclass
@@ -82,110 +78,37 @@ class Summary:
     dice: tuple[float, ...]  # mean after each slice
 
 
-class Session(Protocol):
-    """What of `VolumeSession` is used."""
-
-    def propagate(
-        self, segments: Mapping[str, Mapping[int, np.ndarray]], *, around: Mapping[str, Sequence[int]] | None = None
-    ) -> Mapping[str, SessionResult]: ...
-
-
-def propose(result: Result, structure: Structure, _random: np.random.Generator) -> int | None:
-    """The engine's own choice: it sees its result, and the reference never."""
-    from FewShotSegmentLib.review import next_slice
-
-    return next_slice(result, structure.spacing[0])
-
-
-def worst(result: Result, structure: Structure, _random: np.random.Generator) -> int | None:
-    """The slice with the most wrong voxels, the first of several; None where all that is not read is right."""
-    wrong = np.count_nonzero(result.mask != structure.reference, axis=(1, 2))
-    wrong[list(result.anchors)] = 0
-    return int(np.argmax(wrong)) if wrong.any() else None
-
-
-def draw(result: Result, _structure: Structure, random: np.random.Generator) -> int | None:
-    """Any of the slices among which the engine chooses: a draw from the whole volume would be a weak rival."""
-    held = np.flatnonzero(result.mask.any(axis=(1, 2)))
-    if not len(held):
-        return None
-    near = range(max(held[0] - 1, 0), min(held[-1] + 2, len(result.mask)))
-    left = [z for z in near if z not in result.anchors]
-    return int(random.choice(left)) if left else None
-
-
-CHOICES: dict[str, Choose] = {"proposed": propose, "worst": worst, "random": draw}
-
-
-def open_session(loaded) -> Callable[[Structure], Session]:
-    """Makes a session of a loaded engine, whose features stay from round to round and structure to structure."""
-    from FewShotSegmentLib.session import VolumeSession
-
-    def make(structure: Structure) -> Session:
-        modality = structure.modality.lower()
-        return VolumeSession(loaded, structure.image, spacing=structure.spacing, modality=modality)
-
-    return make
-
-
 def measure(
-    cases: Iterable[Case],
-    make: Callable[[Structure], Session],
-    heard: Callable[[Structure, Result], None] = lambda structure, result: None,
-    progress: Callable[[str], None] = lambda text: None,
-) -> list[Reading]:
-    """All readings of these cases.
+    cases: Sequence[Case], recipe: Recipe, folder: Path, notes: list[str]
+) -> tuple[list[Reading], Sequence[Row]]:
+    """All readings of these cases, and their rows; what lies in the folder from an earlier run is not read again.
 
     Args:
         cases: whose structures are read.
-        make: a session for a structure; one serves all structures of a case.
-        heard: gets every structure with its result from one annotated slice.
-        progress: hears of every structure before it is read.
+        recipe: of the engine.
+        folder: for the rows.
+        notes: what was not read goes there, a sentence each.
+
+    Raises:
+        InputError: there are no cases, or the folder cannot be used.
     """
-    readings = []
-    for case in cases:
-        session = None
-        for structure in structures(case, []):
-            session = session or make(structure)
-            progress(f"{structure.case} {structure.name}: reader")
-            anchors = structure.anchors("one")
-            first = session.propagate({"": anchors})[""]
-            heard(structure, first)
-            readings += [read(structure, strategy, session, first) for strategy in CHOICES]
-    return readings
+    outcome = evaluated.ask(PROTOCOL, OPTIONS, recipe, cases, folder)
+    notes += outcome.left_out
+    return make_readings(outcome.rows), outcome.rows
 
 
-def read(structure: Structure, strategy: str, session: Session, first: Result) -> Reading:
-    """Correct slice after slice, from the result of the one annotated slice.
-
-    A corrected slice gets the reference's mask; one without the structure an empty mask, "absent here".
-    """
-    reading = Reading(structure.source, structure.case, structure.name, strategy)
-    random = np.random.default_rng([SEED, zlib.crc32(reading.title.encode())])
-    index: int | None = support_slice(structure.slices)
-    anchors: dict[int, np.ndarray] = {}
-    result = first
-    while index is not None:
-        anchors[index] = structure.reference[index]
-        if len(anchors) > 1:
-            result = renewed(result, session.propagate({"": anchors}, around={"": [index]})[""])
-        reading.slices.append(index)
-        reading.dice.append(dice(result.mask, structure.reference))
-        left = [z for z in structure.slices if z not in anchors]
-        reading.unread.append(score(result.mask, structure.reference, anchors).whole if left else math.nan)
-        index = CHOICES[strategy](result, structure, random) if len(anchors) < MOST_SLICES else None
-    return reading
-
-
-def renewed(before: Result, part: SessionResult) -> Result:
-    """What a user has after a correction: the new result where it was settled anew, else the earlier one."""
-    mask, confidence = before.mask.copy(), before.slice_confidence.copy()
-    for start, end in part.renewed:
-        mask[start : end + 1] = part.mask[start : end + 1]
-        confidence[start : end + 1] = part.slice_confidence[start : end + 1]
-    result = replace(part, mask=mask, slice_confidence=confidence)
-    result.find_slices()
-    return result
+def make_readings(rows: Iterable[Row]) -> list[Reading]:
+    """Readings in the order of rows, whose rounds rise."""
+    readings: dict[tuple[str, str, str], Reading] = {}
+    for row in rows:
+        reading = readings.setdefault(
+            (row.case, row.organ, row.setting), Reading(row.group, row.case, row.organ, row.setting)
+        )
+        reading.slices = list(row.given)
+        reading.dice.append(row.metrics["dice"])
+        unread = row.extra["unread_dice"]
+        reading.unread.append(math.nan if unread is None else unread)
+    return list(readings.values())
 
 
 def summarise(readings: Sequence[Reading]) -> Summary:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from accuracy import Record, overall_mean, source_means
 from checks import Check
 from cost import Cost
-from methods import Method
+from methods import FIVE, IN_THREE, ONE, WITHIN_RANGE, Method
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -19,14 +19,12 @@ TITLES = {
     "one": "one annotated slice (the middle one)",
     "three": "three annotated slices, and the engine with one",
 }
-# Columns of the second table: the engine with one slice is the mark that a second and a third slice have to beat.
-IN_THREE = ("engine1", "engine3", "grow3", "fill3", "fill5", "engine5")
 
 
 def columns(methods: Sequence[Method], protocol: str) -> list[Method]:
     """Methods that have a column in a protocol's table."""
     if protocol == "one":
-        return [method for method in methods if method.anchors == "one"]
+        return [method for method in methods if method.setting == ONE]
     return [method for key in IN_THREE for method in methods if method.key == key]
 
 
@@ -71,7 +69,11 @@ def print_notes(
 ) -> None:
     """What one has to know to read the tables."""
     console.print("Dice: whole volume / the structure's own slices. Annotated slices are left out of both.")
-    console.print("Three slices: at 25, 50 and 75 % of the extent; all leave out those and the one middle slice.")
+    console.print(
+        "Three slices: at 25, 50 and 75 % of the extent; those and the one middle slice are left out with both."
+    )
+    if any(method.setting in (FIVE, WITHIN_RANGE) for method in methods):
+        console.print("Five slices: these three and both ends; they alone are left out.")
     if small:
         console.print(
             f"° mask of less than {small} pixels on the support slice; the prototype's README leaves them out."
@@ -116,5 +118,5 @@ def cell(score: Score) -> str:
 
 
 def _seconds(records: Sequence[Record], method: Method) -> str:
-    times = [record.seconds[method.key] for record in records]
-    return f"{sum(times) / len(times):.2f}"
+    times = [record.seconds[method.key] for record in records if method.key in record.seconds]
+    return f"{sum(times) / len(times):.2f}" if times else "–"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from unittest import mock
 
 import accuracy
@@ -17,160 +18,99 @@ import pytest
 import reader
 import run
 import table_reader
-from cases import Case, Structure
 from reader import Reading
 from rich.console import Console
 from scores import Score
 
-
-@dataclass
-class Part:
-    """As `SessionResult`."""
-
-    mask: np.ndarray
-    slice_confidence: np.ndarray
-    anchors: tuple[int, ...]
-    renewed: tuple[tuple[int, int], ...]
-    axis: int = 0
-    slices: tuple[int, ...] = ()
-
-    def find_slices(self) -> None:
-        self.slices = tuple(np.flatnonzero(self.mask.any(axis=(1, 2))).tolist())
+from FewShotSegmentLib.evaluation import methods as catalogue
+from FewShotSegmentLib.evaluation.case import Case, Scan
+from FewShotSegmentLib.evaluation.method import Answer, Recipe, Volume, Within
+from FewShotSegmentLib.evaluation.methods.base import Anew, Base
+from FewShotSegmentLib.evaluation.row import METRICS, Row
+from FewShotSegmentLib.images import Geometry
 
 
-@dataclass
-class CopyingSession:
-    """Copies each anchor on up to the middle between it and the next; the surer, the nearer the anchor is."""
+class Copying(Base):
+    """Copies each anchor up to the middle between it and the next; the surer, the nearer the anchor is."""
 
-    count: int
-    calls: list[tuple[list[int], list[int] | None]] = field(default_factory=list)
+    def within(self, question: Within) -> Answer:
+        nearest = [min(question.anchors, key=lambda a: (abs(a - z), a)) for z in range(24)]
+        sure = np.array([1 - 0.05 * abs(a - z) for z, a in enumerate(nearest)])
+        return Answer(np.stack([question.anchors[a] for a in nearest]), sure)
 
-    def propagate(self, segments, *, around=None):
-        (anchors,) = segments.values()
-        new = around[""] if around else None
-        self.calls.append((sorted(anchors), new))
-        nearest = [min(anchors, key=lambda a: (abs(a - z), a)) for z in range(self.count)]
-        mask = np.stack([anchors[a] for a in nearest])
-        sure = np.array([1 - 0.05 * abs(a - z) for z, a in enumerate(nearest)], np.float32)
-        renewed = ((0, self.count - 1),)
-        if new is not None:
-            below = max((a + 1 for a in anchors if a < new[0]), default=0)
-            above = min((a - 1 for a in anchors if a > new[0]), default=self.count - 1)
-            renewed = ((below, above),)
-            mask[:below] = mask[above + 1 :] = False
-            sure[:below] = sure[above + 1 :] = 1
-        part = Part(mask, sure, tuple(sorted(anchors)), renewed)
-        part.find_slices()
-        return {"": part}
+    def read(self, volume: Volume) -> Anew:
+        return Anew(self, volume)
 
 
-def shifting(name: str = "disc", source: str = "heart MR", count: int = 24) -> Structure:
-    """A square that wanders by a pixel a slice, on slices 4 to 17."""
-    reference = np.zeros((count, 32, 32), dtype=bool)
+def make_copying(recipe: Recipe) -> Copying:
+    return Copying(recipe)
+
+
+@pytest.fixture
+def stand_in(monkeypatch) -> Recipe:
+    """`Copying` instead of the engine."""
+    catalogue.register("stand-in", make_copying)
+    (recipe,) = catalogue.recipes(["stand-in"], "within")
+    made = Recipe("engine", "engine", ("within",), "", recipe.options)
+    monkeypatch.setattr(run.methods, "recipes", lambda wanted, shared: ({"engine": made}, {}))
+    monkeypatch.setattr(reader, "missing", lambda: None)
+    return made
+
+
+def _same(scan: Scan) -> Scan:
+    return scan
+
+
+def shifting(name: str = "made", source: str = "heart MR") -> Case:
+    """Two squares that wander by a pixel a slice, on slices 4 to 17; the second is a pixel wider."""
+    labels = np.zeros((24, 40, 32), dtype=np.uint8)
     for z in range(4, 18):
-        reference[z, 8:20, z - 2 : z + 8] = True
-    return Structure("made", source, name, "MR", np.zeros(reference.shape, np.int16), reference, (2.0, 1.0, 1.0))
+        labels[z, 8:20, z - 2 : z + 8] = 1
+        labels[z, 24:36, z - 2 : z + 9] = 2
+    scan = Scan(labels.astype(np.int16), labels, Geometry(labels.shape, np.diag([1.0, 1.0, 2.0, 1.0])), "mr")
+    return Case("generic", name, name, "mr", {"one": 1, "two": 2}, partial(_same, scan), source)
 
 
-def read(structure: Structure, strategy: str) -> tuple[Reading, CopyingSession]:
-    session = CopyingSession(len(structure.image))
-    first = session.propagate({"": structure.anchors("one")})[""]
-    return reader.read(structure, strategy, session, first), session
+@pytest.fixture
+def readings(stand_in, tmp_path) -> list[Reading]:
+    return reader.measure([shifting()], stand_in, tmp_path / "rows", [])[0]
 
 
-@pytest.mark.parametrize("strategy", reader.STRATEGIES)
-def test_one_more_slice_is_read_in_each_round(strategy):
-    reading, session = read(shifting(), strategy)
-    assert reading.slices[0] == 11
-    assert len(set(reading.slices)) == len(reading.slices) == len(reading.dice) == reader.MOST_SLICES
-    assert [new for _, new in session.calls] == [None, *([index] for index in reading.slices[1:])]
-    assert [len(anchors) for anchors, _ in session.calls] == list(range(1, reader.MOST_SLICES + 1))
-    assert reading.dice[-1] > reading.dice[0] + 0.2
-
-
-@pytest.mark.parametrize("strategy", reader.STRATEGIES)
-def test_the_readers_result_is_that_of_all_anchors_at_once(strategy):
-    structure = shifting()
-    reading, _ = read(structure, strategy)
-    for number in (2, 5, reader.MOST_SLICES):
-        anchors = {z: structure.reference[z] for z in reading.slices[:number]}
-        whole = CopyingSession(24).propagate({"": anchors})[""].mask
-        overlap = np.count_nonzero(whole & structure.reference)
-        assert reading.dice[number - 1] == 2 * overlap / (whole.sum() + structure.reference.sum())
-
-
-def test_slices_read_count_for_the_dice_and_are_left_out_of_the_other():
-    structure = shifting()
-    reading, _ = read(structure, "worst")
-    left = [z for z in range(24) if z != reading.slices[0]]
-    copied, reference = np.repeat(structure.reference[11][None], 24, axis=0), structure.reference
-    overlap = np.count_nonzero(copied & reference)
-    assert reading.dice[0] == 2 * overlap / (copied.sum() + reference.sum())
-    copied, reference = copied[left], reference[left]
-    overlap = np.count_nonzero(copied & reference)
-    assert reading.unread[0] == pytest.approx(2 * overlap / (copied.sum() + reference.sum()))
-    assert reading.unread[0] < reading.dice[0]
-
-
-def test_worst_reads_the_slice_with_the_most_wrong_voxels_and_stops_when_all_is_right():
-    structure = shifting()
-    reading, session = read(structure, "worst")
-    # the mask of slice 11 copied to slice 4 lies 7 pixels off and is wrong twice; beyond the ends it is wrong once
-    assert reading.slices[1] == 4
-    thin = shifting()
-    thin.reference[:] = thin.reference[11]
-    thin.__post_init__()
-    reading, session = read(thin, "worst")
-    assert (reading.slices, reading.dice, reading.needed) == ([12], [1.0], 1)
-    assert len(session.calls) == 1
-
-
-def test_random_draws_differ_from_structure_to_structure_and_repeat_themselves():
-    first, again = (read(shifting(), "random")[0].slices for _ in range(2))
-    other = read(shifting("other"), "random")[0].slices
-    assert first == again
-    assert first != other
-
-
-def test_random_draws_stay_near_what_was_found():
-    structure = shifting()
-    result = Part(structure.reference.copy(), np.ones(24), (11,), ())
-    drawn = {reader.draw(result, structure, np.random.default_rng(seed)) for seed in range(200)}
-    assert drawn == set(range(3, 19)) - {11}
-
-
-def test_a_proposal_sees_the_result_and_never_the_reference():
-    structure = shifting()
-    result = Part(structure.reference.copy(), np.full(24, 0.9), (11,), ())
-    result.slice_confidence[15] = 0.1
-    structure.reference[:] = False
-    assert reader.propose(result, structure, np.random.default_rng(0)) == 15
-
-
-def test_slices_without_the_structure_are_said_to_be_empty():
-    session = mock.Mock(wraps=CopyingSession(24))
-    structure = shifting()
-    first = session.propagate({"": structure.anchors("one")})[""]
-    reader.read(structure, "worst", session, first)
-    given = session.propagate.call_args.args[0][""]
-    assert {z for z, mask in given.items() if not mask.any()} == {z for z in given if not 4 <= z <= 17} != set()
-    assert all((mask == structure.reference[z]).all() for z, mask in given.items())
-
-
-def test_a_session_serves_all_structures_of_a_case(monkeypatch):
-    made, heard = [], []
-    pair = [shifting("one"), shifting("two")]
-    monkeypatch.setattr(reader, "structures", lambda case, skipped: iter(pair))
-
-    def make(structure):
-        made.append(structure.name)
-        return CopyingSession(24)
-
-    case = mock.Mock(spec=Case)
-    readings = reader.measure([case], make, lambda structure, result: heard.append((structure.name, result.anchors)))
-    assert made == ["one"]
-    assert heard == [("one", (11,)), ("two", (11,))]
+def test_one_more_slice_is_read_in_each_round_with_every_strategy(readings):
     assert [(r.structure, r.strategy) for r in readings] == [(s, t) for s in ("one", "two") for t in reader.STRATEGIES]
+    assert {(r.source, r.case) for r in readings} == {("heart MR", "made")}
+    for reading in readings:
+        assert reading.slices[0] == 11
+        assert len(set(reading.slices)) == len(reading.slices) == len(reading.dice) == reader.MOST_SLICES
+        assert len(reading.unread) == reader.MOST_SLICES
+        assert reading.dice[-1] > reading.dice[0] + 0.2
+    assert len({tuple(reading.slices) for reading in readings[:3]}) == 3
+
+
+def test_slices_read_count_for_the_dice_and_are_left_out_of_the_other(readings):
+    # 14 slices of 12 × 10 pixels; the middle one, 11, copied to 24 slices, overlaps by 10 − |z − 11| columns
+    overlap = sum(12 * max(10 - abs(z - 11), 0) for z in range(4, 18))
+    for reading in readings[:3]:
+        assert reading.dice[0] == pytest.approx(2 * overlap / (120 * (24 + 14)))
+        assert reading.unread[0] == pytest.approx(2 * (overlap - 120) / (120 * (23 + 13)))
+    worst = readings[1]
+    # the mask of slice 11 copied to slice 4 lies 7 pixels off and is wrong twice; beyond the ends it is wrong once
+    assert (worst.strategy, worst.slices[1]) == ("worst", 4)
+
+
+def test_a_reading_lasts_as_long_as_there_is_something_to_read():
+    def row(number: int, dice: float, unread: float | None) -> Row:
+        slices = tuple(range(number))
+        metrics = dict.fromkeys(METRICS) | {"dice": dice}
+        which = ("interactive", "generic", "heart MR", "case", "case", "organ", "", "engine", "worst", number, "")
+        return Row(*which, slices, 3, metrics, extra={"unread_dice": unread})
+
+    (found,) = reader.make_readings([row(1, 0.5, 0.4), row(2, 0.8, 0.7), row(3, 1.0, None)])
+    assert (found.source, found.case, found.structure, found.strategy) == ("heart MR", "case", "organ", "worst")
+    assert (found.slices, found.dice, found.unread[:2]) == ([0, 1, 2], [0.5, 0.8, 1.0], [0.4, 0.7])
+    assert math.isnan(found.unread[2])
+    assert found.as_dict()["unread"] == [0.4, 0.7, None]
+    assert found.needed == 3
 
 
 def reading(*dice: float, source: str = "heart MR", strategy: str = "proposed") -> Reading:
@@ -198,26 +138,17 @@ def test_mean_dice_goes_on_with_the_last_one_where_nothing_was_left_to_read():
     assert summary.dice == pytest.approx((0.5, 0.65, 0.7, *[0.8] * 7))
 
 
-def made_result(values: list[float], sure: list[float]) -> tuple[Structure, Part]:
-    """Slices of 10 reference pixels whose mask has that Dice; slice 0 is the anchor."""
-    reference = np.zeros((len(values), 4, 10), dtype=bool)
-    mask = np.zeros_like(reference)
-    reference[:, 0] = True
-    for plane, value in zip(mask, values, strict=True):
-        plane[0, : round(value * 10)] = True
-        plane[1, : 10 - round(value * 10)] = value > 0
-    structure = Structure("made", "heart MR", "organ", "MR", reference, reference, (1.0, 1.0, 1.0))
-    return structure, Part(mask, np.array(sure, np.float32), (0,), ())
+def test_confidence_is_that_of_the_engine_with_one_slice():
+    def row(method: str, setting: str, *pairs: tuple[float, float]) -> Row:
+        which = ("one-slice", "generic", "heart MR", "case", "case", "organ", "", method, setting, 0, "")
+        return Row(*which, (3,), 9, dict.fromkeys(METRICS), confidence=pairs)
 
-
-def test_slices_where_either_has_something_are_counted_and_anchors_are_not():
-    structure, result = made_result([1.0, 0.8, 0.0, 0.5, 0.5], [1.0, 0.9, 0.4, 0.5, 0.6])
-    # found where nothing is, and nothing where nothing is
-    structure.reference[3:] = False
-    result.mask[4] = False
-    scores = confidence.slice_scores(structure, result)
-    assert scores.dice == [0.8, 0.0, 0.0]
-    assert scores.confidence == pytest.approx([0.9, 0.4, 0.5])
+    rows = [
+        row("copy", "1 slice"),
+        row("engine", "1 slice", (0.9, 0.8), (0.4, 0.0)),
+        row("engine", "3 slices", (1.0, 1.0)),
+    ]
+    assert confidence.slice_scores(rows) == [confidence.SliceScores("heart MR", [0.9, 0.4], [0.8, 0.0])]
 
 
 def test_auc_of_a_confidence_that_knows_does_not_and_errs():
@@ -365,32 +296,39 @@ def test_a_missed_aim_does_not_fail_the_run(tmp_path, monkeypatch):
     assert run.main(call) == 1
 
 
-def test_the_reader_is_printed_and_written_with_what_confidence_is_worth(monkeypatch, capsys):
+def test_the_reader_is_printed_and_written_with_what_confidence_is_worth(stand_in, tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn")
-    pair = {"case": [shifting("one"), shifting("two", "limb tumour CT")]}
-    monkeypatch.setattr(reader, "structures", lambda case, skipped: iter(pair[case.name]))
-    monkeypatch.setattr(reader, "open_session", lambda loaded: lambda structure: CopyingSession(24))
-    monkeypatch.setattr(reader, "missing", lambda: None)
-    monkeypatch.setattr(run.engine, "load", lambda: None)
-    monkeypatch.setattr(run, "chosen_cases", lambda options: [argparse.Namespace(name="case", labels={1: "", 2: ""})])
-    options = argparse.Namespace(methods=[run.methods.BY_KEY["engine1"]])
-    written: dict = {}
-    found = run.measure_reader(options, Console(width=run.WIDTH, highlight=False), written)
+    (tmp_path / "data" / "dev").mkdir(parents=True)
+    (tmp_path / "data" / "dev" / "cases.json").write_text("[]", encoding="utf-8")
+    cases = [shifting("a"), shifting("b", "limb tumour CT")]
+    monkeypatch.setattr(run, "evaluated_cases", lambda shared, limit: cases)
+    write = mock.Mock(side_effect=lambda folder, rows, **more: mock.Mock(html=folder / "report.html"))
+    monkeypatch.setattr(run.evaluated.report, "write", write)
+    file, report = tmp_path / "out.json", tmp_path / "report"
+    call = ["--shared", str(tmp_path), "--methods", "engine1", "--no-cost", "--no-transfer", "--json", str(file)]
+    assert run.main([*call, "--report", str(report)]) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in ("made one", "made two", "ALL SOURCES", "proposed", "worst", "random"))
-    written = json.loads(json.dumps(written, allow_nan=False))
-    assert len(written["reader"]["readings"]) == 2 * len(reader.STRATEGIES)
+    assert all(name in printed for name in ("a one", "b two", "ALL SOURCES", "proposed", "worst", "random"))
+    written = json.loads(file.read_text(encoding="utf-8"))
+    assert len(written["reader"]["readings"]) == 2 * 2 * len(reader.STRATEGIES)
     assert list(written["reader"]["summaries"]) == ["heart MR", "limb tumour CT", table_reader.ALL]
-    assert written["confidence"]["pooled"]["slices"] == 2 * 23
+    assert written["confidence"]["pooled"]["slices"] == 2 * 2 * 23
     assert written["confidence"]["pooled"]["auc"] > 0.9
-    assert verdicts(found)[1] == "REACHED"
-    assert verdicts(found)[0] in ("REACHED", "MISSED")
+    verdict = {check["text"].split(",")[0]: check["verdict"] for check in written["checks"]}
+    assert verdict["confidence tells the bad slices with an AUC of at least 0.85"] == "REACHED"
+    for call, protocol in zip(write.call_args_list, ("one-slice", "interactive"), strict=True):
+        folder, rows = call.args
+        assert folder == report / protocol and f"report: {folder / 'report.html'}" in printed
+        assert {row.protocol for row in rows} == {protocol}
+        assert all((folder / row.mask).is_file() for row in rows if row.mask) and any(row.mask for row in rows)
+        assert call.kwargs["cases"] == {"a": cases[0], "b": cases[1]}
+        assert [recipe.name for recipe in call.kwargs["methods"]] == ["engine"]
 
 
 def test_without_the_engine_the_reader_says_why_it_is_not_measured(capsys):
     written: dict = {}
     options = argparse.Namespace(methods=[run.methods.BY_KEY["copy"]])
-    found = run.measure_reader(options, Console(width=run.WIDTH), written)
+    found = run.measure_reader(options, Console(width=run.WIDTH), Path(), [], written)
     assert verdicts(found) == ["NOT MEASURED"] * 2
     assert "NOT MEASURED: engine1 was left out" in capsys.readouterr().out
     assert written == {}

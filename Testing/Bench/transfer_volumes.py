@@ -8,11 +8,13 @@ from functools import cached_property
 
 import numpy as np
 import SimpleITK as sitk
-from cases import MIN_SLICES, Case, quarter_slices, support_slice
+from cases import Case
 from pairs import Pair
 
-# Protocol → which slices of the support's structure are annotated.
-PROTOCOLS = {"one": lambda slices: [support_slice(slices)], "three": quarter_slices}
+from FewShotSegmentLib.evaluation.protocols.supports import MIN_SLICES, anchor_slices
+
+# Protocol → how many slices of the support's structure are annotated.
+PROTOCOLS = {"one": 1, "three": 3}
 
 
 @dataclass
@@ -100,7 +102,10 @@ class Scene:
 
     def supports(self, protocol: str) -> dict:
         """{structure: support with the protocol's slices}."""
-        return {name: self.support.support(name, PROTOCOLS[protocol](self.support.slices(name))) for name in self.names}
+        return {name: self.support.support(name, self._annotated(protocol, name)) for name in self.names}
+
+    def _annotated(self, protocol: str, name: str) -> tuple[int, ...]:
+        return anchor_slices(self.support.slices(name), PROTOCOLS[protocol])
 
 
 def scenes(pairs: Sequence[Pair], left_out: list[str]) -> Iterator[Scene]:

@@ -48,13 +48,13 @@ def test_missing_file_and_unknown_name(copy):
 
 
 def test_a_folder_s_own_refiner_is_used_and_must_be_whole(copy):
-    info = read_manifest(copy)["refiner-v1"]
+    info = read_manifest(copy)["refiner-v2"]
     with torch.no_grad():
         state = {name: value.half() for name, value in load_state(info).items()}
         state["trust"] += 1
     data = to_safetensors(state)
     info.path.write_bytes(data)
-    with pytest.raises(WeightsError, match="refiner-v1.safetensors is damaged"):
+    with pytest.raises(WeightsError, match="refiner-v2.safetensors is damaged"):
         Engine.load("cpu", weights_folder=copy)
     manifest = json.loads((copy / "weights.json").read_text())
     manifest["weights"][1]["sha256"] = hashlib.sha256(data).hexdigest()

@@ -1,1 +1,0 @@
-"""What the engine is measured against; each module has one way to carry annotated slices through a volume."""
