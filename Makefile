@@ -1,6 +1,6 @@
 # make demo   one annotated slice becomes a segmented volume (pictures, table and .seg.nrrd in demo/)
 # make test   every test, lint included
-# make bench  accuracy and cost on labelled volumes (SHARED=folder with data/dev)
+# make bench  accuracy and cost on labelled volumes (SHARED=folder with data/dev; REPORT=folder for HTML, and to go on)
 # make bench-training  speed of training, and the published recipe and ours at equal time
 # make lint   ruff and mypy
 # Each sets up what it needs in .venv; nothing outside this folder is touched.
@@ -50,7 +50,7 @@ format: $(VENV)/test.stamp
 	@$(VENV)/bin/ruff format .
 
 bench: $(VENV)/test.stamp
-	@$(PY) Testing/Bench/run.py --shared '$(SHARED)'
+	@$(PY) Testing/Bench/run.py --shared '$(SHARED)' $(if $(REPORT),--report '$(REPORT)')
 
 bench-training: $(VENV)/test.stamp
 	@$(PY) Testing/Bench/training.py --shared '$(SHARED)'

@@ -72,6 +72,12 @@ class EvaluateJob:
         missing = {recipe.title: recipe.missing for recipe in recipes if recipe.missing}
         if not usable:
             raise InputError(" ".join(["No method can be run here.", *missing.values()]))
+        if self.methods is None and protocol.task == "across":
+            missing |= {
+                recipe.title: "It needs annotated slices of the volume itself."
+                for recipe in methods.recipes(None, "within", self.method_options)
+                if "across" not in recipe.tasks
+            }
         plan = Plan(self.protocol, self.options, usable, self.preset)
         outcome = evaluate(
             plan, cases, self.folder, jobs=self.jobs, restart=self.restart, progress=progress, cancelled=cancelled

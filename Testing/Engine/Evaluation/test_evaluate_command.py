@@ -74,6 +74,16 @@ def test_a_report_of_one_protocol(command):
     assert json.loads((folder / "summary.json").read_text("utf-8"))
 
 
+def test_slicers_tools_are_said_to_be_for_one_volume_only(scans, tmp_path, monkeypatch):
+    from FewShotSegmentLib.evaluation import job
+
+    monkeypatch.setattr(job, "evaluate", lambda *_, **__: runner.Outcome([], [], 0, 0.0))
+    told, _ = EvaluateJob("whole-volume", [f"generic:{scans}"], tmp_path / "r").run()
+    assert {"Grow from seeds", "Fill between slices", "engine"} <= set(told["missing"])
+    assert told["missing"]["Grow from seeds"] == "It needs annotated slices of the volume itself."
+    assert "It needs annotated slices of the volume itself." in (tmp_path / "r" / "report.html").read_text("utf-8")
+
+
 def test_what_is_done_is_not_done_again(command, monkeypatch):
     asked = []
     real = methods.make

@@ -26,10 +26,10 @@ def test_structures_end_as_far_from_the_anchor_as_organs():
     steps = distances.diff(dim=1)
     assert torch.allclose(steps, distances[:, :1].expand_as(steps), atol=1e-5)
     last_with, first_without = distances[:, 5], distances[:, 6]
-    # a tube in seven lies far out; the median is a little more than without them
-    assert HALF_LENGTH[0] * 0.9 < float(last_with.median()) < HALF_LENGTH[0] * 1.15
+    # tubes lie far out, most of them more than three diameters; the median is a little more than without them
+    assert HALF_LENGTH[0] * 0.9 < float(last_with.median()) < HALF_LENGTH[0] * 1.3
     assert float(first_without.median()) > HALF_LENGTH[0]
-    assert float((last_with > 2.2).float().mean()) == pytest.approx(0.11, abs=0.02) and TUBES == 0.15
+    assert 0.7 * TUBES < float((last_with > 2.2).float().mean()) < TUBES
     ordinary = last_with[last_with < 1.6].log()
     assert 0.3 < float(ordinary.std()) < HALF_LENGTH[1]
     assert float(last_with.quantile(0.02)) > 0.25 and float(last_with.max()) <= 6 * STEP[1] + 1e-4

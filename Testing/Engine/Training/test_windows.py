@@ -159,7 +159,7 @@ def test_small_structures_are_not_blown_up():
     small[..., 30:33, 30:33] = 1
     for batch in parts_of(numbered(1, small), 8, size_of_window=80):
         (top, bottom), _ = shown_box(batch.anchor_mask[0, 0])
-        assert bottom - top + 1 == pytest.approx(3 * 80 / 20, abs=1.1)
+        assert bottom - top + 1 == pytest.approx(3 * 80 / windows.LEAST_SIDE, abs=1.1)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(58, 20), (20, 58)])

@@ -7,7 +7,7 @@ import pytest
 
 from FewShotSegmentLib.errors import InputError, WeightsError
 from FewShotSegmentLib.evaluation import methods
-from FewShotSegmentLib.evaluation.methods import catalogue, demons
+from FewShotSegmentLib.evaluation.methods import demons
 from FewShotSegmentLib.evaluation.methods.base import Base, need
 
 WITHIN = ["copy", "demons", "flow", "grow", "fill", "engine"]
@@ -32,9 +32,6 @@ def absent(monkeypatch):
 @pytest.fixture
 def extra():
     methods.register("halves", make_halves, "Halves", ("within",))
-    yield
-    catalogue._extras.clear()
-    catalogue._known_makers.clear()
 
 
 def make_halves(recipe):
