@@ -146,7 +146,7 @@ def section(material: Material, comparisons: Comparisons) -> Section:
         return found
     lead = material.title(comparisons.beside[0].lead)
     found.text.append(
-        f"Dice over the whole volume, two-sided tests of {lead} beside each other method. Over all organs a patient's "
+        f"Dice, {material.scope}; two-sided tests of {lead} beside each other method. Over all organs a patient's "
         "mean is one value, since organs of one patient are not independent; per organ it is the case. p values are "
         "adjusted by Holm for the number of methods compared in a line's setting and scope. With few patients no test "
         "can show a difference: Wilcoxon's p is never below 0.06 for five."

@@ -188,7 +188,7 @@ def against_time(material: Material) -> list[Picture]:
         axes.grid(True, axis="x")
         legend(figure, _shown(material, found), columns=2)
         source = svg(figure)
-    caption = "Small: single answers. Large: median time and mean Dice of a method. Whole volume."
+    caption = f"Small: single answers. Large: median time and mean Dice of a method, {material.scope}."
     return [Picture("Dice against time", source, caption, f"Dice and seconds of {len(found)} methods.")]
 
 

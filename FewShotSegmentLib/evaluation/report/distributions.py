@@ -64,7 +64,7 @@ def _picture(material: Material, setting: str, values: dict[tuple[str, str], lis
     title = "Dice of each organ and method" + (f", {setting}" if setting else "")
     caption = (
         f"Violin: density of the values, drawn from {FEWEST} on. Box: quartiles and median, whiskers to the last value "
-        "within 1.5 times the box. Points: cases. Whole volume; the axis need not begin at 0."
+        f"within 1.5 times the box. Points: cases, {material.scope}. The axis need not begin at 0."
     )
     told = f"Box and violin plots of Dice for {count(len(organs), 'organ')} and {count(len(methods), 'method')}."
     return Picture(title, source, caption, told)

@@ -114,6 +114,12 @@ class Material:
         return tuple(sorted({(row.dataset, row.group) for row in self.rows}, key=lambda g: (g[0], natural(g[1]))))
 
     @property
+    def scope(self) -> str:
+        """What `dice` and the other overlaps are of, in words: as published, only the organ's own slices count."""
+        published = bool(self.rows) and all(row.protocol == "published" for row in self.rows)
+        return "own slices" if published else "whole volume"
+
+    @property
     def has_rounds(self) -> bool:
         """Whether any answer was corrected."""
         return any(row.round for row in self.rows)

@@ -100,6 +100,8 @@ def metrics_table(material: Material, rows: Iterable[Row], title: str, folded: b
     for own in by_setting.values():
         mark_best(own, range(first, first + len(METRICS)), lambda c: METRICS[c - first] in HIGHER_IS_BETTER)
     head = ["Method", *(["Setting"] if several else []), "n", *(METRIC_TITLES[metric] for metric in METRICS)]
+    if material.scope != "whole volume":  # else it would be called as the column beside it
+        head[head.index(METRIC_TITLES["dice"])] = "Dice, as published"
     return Table(title, head, cells, note, folded)
 
 
@@ -122,7 +124,7 @@ def organs_table(material: Material) -> Table:
     for own in by_setting.values():
         mark_best(own, range(first, first + len(material.organs) + 1), lambda _: True)
     head = ["Method", *(["Setting"] if several else []), *material.organs, "Mean of organs"]
-    return Table("Dice of each organ, whole volume", head, cells)
+    return Table(f"Dice of each organ, {material.scope}", head, cells)
 
 
 def groups_table(material: Material) -> Table:
@@ -140,7 +142,7 @@ def groups_table(material: Material) -> Table:
         cells.append(line)
     titles = [group_title(*group) for group in material.groups]
     head = ["Method", *(["Setting"] if several else []), *titles, "Mean of groups"]
-    return Table("Dice of each group, whole volume", head, cells)
+    return Table(f"Dice of each group, {material.scope}", head, cells)
 
 
 def section(material: Material) -> Section:

@@ -82,7 +82,7 @@ def section(material: Material, cases: Mapping[str, Case] | None, folder: Path) 
         setting = strips[0].choice.rows[0].setting
         lead = material.title(strips[0].choice.rows[0].method)
         found.text.append(
-            f"Chosen by the Dice of {lead} over the whole volume"
+            f"Chosen by the Dice of {lead}, {material.scope}"
             + (f" in the setting “{setting}”" if setting else "")
             + "; the other method is the runner-up on the same case. Shown are the organ’s first slice, its largest "
             "one that is not annotated, and its last one, all after the reference."

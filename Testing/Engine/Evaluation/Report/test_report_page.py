@@ -50,6 +50,15 @@ def test_the_best_of_each_setting_is_marked(row):
     }
 
 
+def test_what_is_scored_is_said_of_the_published_protocol(row):
+    rows = [row(0.9, protocol="published")]
+    found = Material.of(rows, ())
+    table = means.metrics_table(found, rows, "T")
+    assert found.scope == "own slices" and "Dice, as published" in table.head and "Dice, whole volume" not in table.head
+    assert means.organs_table(found).title == "Dice of each organ, own slices"
+    assert Material.of([row(0.9)], ()).scope == "whole volume"
+
+
 def test_each_group_counts_the_same_in_the_mean_of_groups(row):
     rows = [row(0.9, group="g", case=str(n)) for n in range(3)] + [row(0.5, group="h")]
     (line,) = means.groups_table(Material.of(rows, ())).rows
