@@ -84,6 +84,11 @@ class EvaluateJob:
         )
         if self.jobs > 1:
             notes.append(f"{self.jobs} processes worked at once: times are longer than one alone would take.")
+        notes += dict.fromkeys(
+            f"{row.method} found nothing of {row.case} {row.organ}: {row.note}"
+            for row in outcome.rows
+            if row.note and row.metrics["dice"] == 0
+        )
         return self._report(outcome, cases, protocol, usable, missing, notes)
 
     def cases(self, notes: list[str]) -> list[Case]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from ..errors import InputError
 from .case import Mask
 from .protocol import Measured, Work
+from .report.files import write_text
 from .report.masks import save_mask
 from .row import Row
 
@@ -58,7 +58,7 @@ class RowStore:
             elif self.folder.is_dir() and any(self.folder.iterdir()):
                 raise InputError(f"{self.folder} holds other files; choose a new or an empty folder for the report.")
             (self.folder / "rows").mkdir(parents=True, exist_ok=True)
-            _write_whole(mark, json.dumps(plain, indent=1, sort_keys=True))
+            write_text(mark, json.dumps(plain, indent=1, sort_keys=True))
         except OSError as error:
             raise InputError(f"The report's folder {self.folder} cannot be written ({error.strerror}).") from error
 
@@ -74,12 +74,15 @@ class RowStore:
         """Measure a piece of work to its end and keep its rows and masks.
 
         Rows are written last: where they are, all masks are there too.
+
+        Raises:
+            OutputError: a file cannot be written.
         """
         rows = []
         for number, item in enumerate(measured):
             mask = "" if item.mask is None else self._keep_mask(work, number, item.mask)
             rows.append(item.row.to_json() | {"mask": mask})
-        _write_whole(self.path(work), json.dumps({"key": work.key, "rows": rows}))
+        write_text(self.path(work), json.dumps({"key": work.key, "rows": rows}))
 
     def rows(self, works: Sequence[Work]) -> list[Row]:
         """Rows of finished work, in the order of `works`.
@@ -120,9 +123,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read; delete it, and the evaluation does that part again.") from error
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -103,7 +103,8 @@ class Question:
 
     def too_thin(self, slices: int) -> Row:
         """The row of an organ on fewer than `MIN_SLICES` slices of the query, or on none."""
-        why = f"{slices} slices hold it, fewer than {MIN_SLICES}" if slices else "no slice holds it"
+        held = f"{slices} slice{'s hold' if slices > 1 else ' holds'} it, fewer than {MIN_SLICES}"
+        why = held if slices else "no slice holds it"
         return self.leave_out("", slices, f"{self.title}: {why}.")
 
     def _who(self, setting: str, slices: int) -> dict[str, Any]:

@@ -178,6 +178,37 @@ def test_what_cannot_be_used_is_said_in_a_sentence(command, arguments, words):
     assert not folder.exists()
 
 
+def test_a_full_disk_is_a_sentence_and_what_was_done_stays(command, monkeypatch):
+    from FewShotSegmentLib.evaluation.report import files
+
+    replace, left = files.os.replace, [2]
+
+    def full(part, path):
+        if str(path).endswith(".json") and "rows" in str(path):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(28, "No space left on device")
+        replace(part, path)
+
+    monkeypatch.setattr(files.os, "replace", full)
+    code, said, folder = command("one-slice", "--methods", "copy", "--anchors", "1")
+    assert code == 2 and "No space left on device" in said.err and said.err.count("\n") == 1
+    assert len(numbers(folder)) == 2
+    monkeypatch.undo()
+    assert command("one-slice", "--methods", "copy", "--anchors", "1")[0] == 0 and len(numbers(folder)) == CASES
+
+
+def test_what_a_method_could_not_take_is_told(tmp_path, capsys):
+    write_case(tmp_path, 0)
+    flat = sitk.ReadImage(str(tmp_path / "p0_image.nii.gz")) * 0
+    sitk.WriteImage(flat, str(tmp_path / "p0_image.nii.gz"))
+    cases = [{"case": "p0", "modality": "MR", "labels": {"1": "ball"}}]
+    (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+    given = ["--data", f"generic:{tmp_path}", "--methods", "engine", "--anchors", "1", "-o", str(tmp_path / "r")]
+    assert main(["evaluate", "one-slice", *given, "--jobs", "1"]) == 0
+    assert "engine found nothing of p0 ball: The volume has the same value everywhere" in capsys.readouterr().err
+
+
 def test_how_a_folder_has_to_look_is_told(capsys):
     assert main(["evaluate", "published", "--data", "sabs:help"]) == 0
     assert "label0001.nii.gz" in capsys.readouterr().out
