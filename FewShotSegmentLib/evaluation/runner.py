@@ -98,8 +98,8 @@ def evaluate(
         plan: what is asked of whom.
         cases: the scans.
         folder: of the report; see `RowStore`.
-        jobs: processes that work at once; 1 stays in this one. Beside time and memory, confidences may differ in their last
-            bits (1e-7), since each process computes with fewer threads.
+        jobs: processes that work at once; 1 stays in this one. Beside time and memory, confidences may differ in their
+            last bits (1e-7), since each process computes with fewer threads.
         restart: throw away what an earlier run did.
         progress: called with (pieces of work done, in all).
         cancelled: asked between pieces of work; True stops, and what is done stays.
