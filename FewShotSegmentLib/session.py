@@ -103,7 +103,8 @@ class VolumeSession:
             segments: {name: anchors} with all anchors there are now; see `Engine.propagate`.
             slice_range: first and last slice that may hold a structure, for all or {name: range}.
             around: {name: slices whose anchors are new, changed or gone since the earlier result}. Only slices up to
-                the next anchors (or the end of the range) are computed; the rest of the range must be the same as
+                the next anchors (or the end of the range) are computed, and those that leave these towards an open
+                end, see `neighbourhood`; the rest of the range must be the same as
                 for the earlier result. A segment that is not named is computed as a whole. Of a named one every
                 anchor may be gone or empty.
             progress: called with (slices done, slices in all), slices of all segments counted; 0 of 0 where there is

@@ -33,6 +33,16 @@ class Settings:
         stop_confidence: a run towards an open end stops at the first slice it is less sure of: by then most of what it
             sees of the structure lies under one half. Without a refiner 0.5 and more cut single structures short.
         stop_presence: a run towards an open end stops where the structure is less likely than this to be there.
+        taper_below: a structure tapers where its area is less than this share of the largest one of its run and of the
+            next anchor behind it.
+        taper_steepening: from then on the area falls at least so many times as fast as it has at its fastest, and
+        taper_absence: faster by this times 1 − presence, since what can hardly be seen has mostly ended.
+        taper_cut: share of a slice's mask that is cut away at most.
+        taper_reach: what comes farther than so many diameters of its largest area is taken for a tube, and for tapering
+            only at less than `taper_below`, in proportion.
+        taper_span: distance over which a fall is measured, in diameters of the largest area.
+        taper_doubt: a fall counts by what it is more than this times √area (pixels of the volume): masks of few pixels
+            lose and win some without a reason.
         fusion_sharpness: exponent on the distance to an anchor where two runs meet: weight = confidence / distance^s.
         feature_cache_bytes: bound on image features kept for the way back. 512 MiB hold about 950 windows; a slice that
             was let go is encoded again.
@@ -75,6 +85,13 @@ class Settings:
     recent_slices: int = 1
     stop_confidence: float = 0.4
     stop_presence: float = 0.5
+    taper_below: float = 0.8
+    taper_steepening: float = 1.1
+    taper_absence: float = 18.0
+    taper_cut: float = 0.25
+    taper_reach: float = 1.0
+    taper_span: float = 0.3
+    taper_doubt: float = 1.0
     fusion_sharpness: float = 1.0
     feature_cache_bytes: int = 512 * 2**20
     session_cache_bytes: int = 2**30

@@ -89,6 +89,11 @@ class WindowedVolume:
         """Between neighbouring slices, in pixels of the normalised slices."""
         return self._volume.distance
 
+    @property
+    def pixel_area(self) -> float:
+        """Of one of its pixels, in pixels of the normalised slices."""
+        return (self.window.side / self.size[0]) ** 2
+
     def image(self, index: int, device: torch.device) -> Tensor:
         """Slice `index` as a batch, [1, 1, h, w] on `device`; beyond the slice its outermost pixels go on."""
         return self._resized(self._cut(self._volume.slices[index][None, None], "replicate")).to(device)

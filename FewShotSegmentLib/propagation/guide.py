@@ -60,7 +60,7 @@ class Guide:
             origin: the annotated slice, where that is another one (the window has been moved since).
         """
         self._neighbours = neighbours
-        self.origin = origin or Origin(start, float(mask.sum()) * self._scale**2)
+        self.origin = origin or Origin(start, float(mask.sum()) * self.view.pixel_area)
         self._run = run
         self._settings = settings
         self._at = start
@@ -90,7 +90,7 @@ class Guide:
         numbers = (
             abs(index - self.origin.index) * unit,
             abs(index - self._at) * unit,
-            float(mask.sum()) * self._scale**2 / max(self.origin.area, 1.0),
+            float(mask.sum()) * self.view.pixel_area / max(self.origin.area, 1.0),
         )
         shown = Moved(
             image,
@@ -118,11 +118,6 @@ class Guide:
             guide._start_image = view.seen_from(self.view, warp(self._start_image, self._whole, "border"))
             guide._start_mask = view.seen_from(self.view, warp(self._start_mask, self._whole))
         return guide
-
-    @property
-    def _scale(self) -> float:
-        """Pixels of the normalised slices to one of the window."""
-        return self.view.window.side / self.view.size[0]
 
     def _small(self, x: Tensor) -> Tensor:
         return small(x, self._settings.refiner_size)

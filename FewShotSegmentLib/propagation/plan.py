@@ -66,26 +66,38 @@ def plan_runs(anchors: Mapping[int, NDArray[np.bool_]], first: int, last: int) -
     return runs
 
 
-def neighbourhood(changed: Collection[int], anchors: Collection[int], first: int, last: int) -> tuple[Stretch, ...]:
-    """Slices whose outcome depends on anchors that are new, changed or gone: from each up to the next anchors.
+def next_behind(run: Run, anchors: Mapping[int, NDArray[np.bool_]]) -> int | None:
+    """The anchor next to a run's own on the side that it leaves; None where there is none, or an empty one."""
+    behind = [index for index in anchors if (index - run.anchor) * run.direction < 0]
+    nearest = min(behind, key=lambda index: abs(index - run.anchor), default=None)
+    return nearest if nearest is not None and anchors[nearest].any() else None
+
+
+def neighbourhood(
+    changed: Collection[int], anchors: Mapping[int, NDArray[np.bool_]], first: int, last: int
+) -> tuple[Stretch, ...]:
+    """Slices whose outcome depends on anchors that are new, changed or gone.
 
     Every run lies between two neighbouring anchors (or an anchor and an end of the range), and so does what it meets;
-    hence nothing beyond the next anchors is different.
+    hence what depends lies between the next anchors. Where a run leaves one of these towards an open end, its slices
+    depend too: how the structure tapers there is read from the last two anchors.
 
     Args:
         changed: slices of these anchors, themselves part of the neighbourhood.
-        anchors: slices of all anchors that there are now.
+        anchors: all anchors that there are now: {slice index: mask [row, column]}.
         first: first slice that may be visited.
         last: last slice that may be visited.
 
     Returns:
         Stretches, rising, with at least one slice between any two.
     """
-    slices = set(changed)
+    slices, within = set(changed), set(range(first, last + 1))
     for index in changed:
-        below = max((a for a in anchors if a < index), default=-1)
-        above = min((a for a in anchors if a > index), default=last + 1)
-        slices.update(range(max(first, below + 1), min(last, above - 1) + 1))
+        for direction, end in ((DOWN, first), (UP, last)):
+            near, far = _next_two(index, direction, anchors)
+            slices.update(within.intersection(_between(index, near, end, direction)))
+            if near is not None and anchors[near].any() and (far is None or not anchors[far].any()):
+                slices.update(within.intersection(_between(near, far, end, direction)))
     stretches: list[Stretch] = []
     for index in sorted(slices):
         if stretches and stretches[-1][1] == index - 1:
@@ -93,3 +105,16 @@ def neighbourhood(changed: Collection[int], anchors: Collection[int], first: int
         else:
             stretches.append((index, index))
     return tuple(stretches)
+
+
+def _next_two(index: int, direction: int, anchors: Iterable[int]) -> tuple[int | None, int | None]:
+    """The next anchor from a slice on in a direction, and the one behind it."""
+    ahead = sorted((a for a in anchors if (a - index) * direction > 0), key=lambda a: abs(a - index))
+    near, far, *_ = *ahead, None, None
+    return near, far
+
+
+def _between(start: int, stop: int | None, end: int, direction: int) -> range:
+    """Slices behind `start` up to the one before `stop`, or up to the end of the range."""
+    bound = end + direction if stop is None else stop
+    return range(start + direction, bound, direction)

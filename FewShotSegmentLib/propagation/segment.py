@@ -18,8 +18,12 @@ from .fusion import Vote, fuse
 from .guide import Guide
 from .memory import RunMemory
 from .neighbours import NeighbourStore
-from .plan import Run, Stretch, plan_runs
+from .plan import Run, Stretch, next_behind, plan_runs
 from .result import Result
+from .taper import Taper, shrink
+
+_GONE = -20.0
+"""Logit of a mask that is not there any more."""
 
 
 @dataclass
@@ -31,12 +35,14 @@ class RunState:
         memory: what it remembers, as its window shows it.
         guide: where its mask moves to.
         prior: the mask it carried last, [1, 1, h, w] of its window, 0 to 1.
+        taper: how large its masks can be, where it goes towards an open end.
     """
 
     run: Run
     memory: RunMemory
     guide: Guide
     prior: Tensor
+    taper: Taper | None = None
 
     @property
     def view(self) -> WindowedVolume:
@@ -121,7 +127,21 @@ class SegmentTask:
             memory = RunMemory(self._remembered[index], self._settings.recent_slices)
             mask = self.anchor_mask(index, device)
             guide = Guide(neighbours.get(self.view(index), run), run, index, mask, self._settings)
-            self._under_way.append(RunState(run, memory, guide, mask))
+            taper = None if run.meets else self._taper(run)
+            self._under_way.append(RunState(run, memory, guide, mask, taper))
+
+    def _taper(self, run: Run) -> Taper:
+        """Bounds of a run towards an open end; nothing but its anchor and the next one behind it tells of them."""
+        behind = next_behind(run, self.anchors)
+        step = self._volume.distance
+        inner = None if behind is None else (abs(behind - run.anchor) * step, self._area(behind))
+        (rows, columns), (native_rows, native_columns) = self._volume.size, self._volume.native
+        pixel = rows / native_rows * (columns / native_columns)
+        return Taper(self._area(run.anchor), step, pixel, self._settings, inner)
+
+    def _area(self, index: int) -> float:
+        """Of anchor `index`'s mask, in pixels of the normalised slices."""
+        return float(self._volume.mask_to_grid(self.anchors[index], torch.device("cpu")).sum())
 
     def outgrown(self, state: RunState, presence: float) -> WindowedVolume | None:
         """The window that a run needs from now on, where its mask has travelled to the edge of the one it has.
@@ -135,7 +155,7 @@ class SegmentTask:
         box = view.box_of(mask)
         if box is None or presence < settings.follow_presence or view.window.holds(box, size):
             return None
-        area = float(mask.sum()) * (view.window.side / view.size[0]) ** 2
+        area = float(mask.sum()) * view.pixel_area
         if area > settings.follow_area * state.guide.origin.area:
             return None
         window = window_around(box, size, settings, least=view.window.side)
@@ -170,6 +190,8 @@ class SegmentTask:
             found = bool((logits > 0).any())
             self._meet(state, index, logits, presence, found)
         else:
+            if state.taper is not None:
+                self._bound(state, state.taper, index, logits, presence)
             probability = state.view.logits_to_native(logits)[0].sigmoid()
             found = bool((probability > 0.5).any())
             confidence = slice_confidence(probability, presence)
@@ -184,6 +206,20 @@ class SegmentTask:
         elif index == state.run.last:
             self._under_way.remove(state)
         return found and index != state.run.last
+
+    def _bound(self, state: RunState, taper: Taper, index: int, logits: Tensor, presence: float) -> None:
+        """Make a mask as small as its structure can be by now; `logits` are changed in place."""
+        distance = abs(index - state.run.anchor) * self._volume.distance
+        unit = state.view.pixel_area
+        area = float((logits > 0).sum()) * unit
+        bound = taper.bound(distance, presence)
+        # every slice's own picture counts too: where slices are thick there are only a few to learn the taper from
+        bound = max(bound, (1 - self._settings.taper_cut) * area)
+        if area > bound:
+            pixels = round(bound / unit)
+            logits.copy_(shrink(logits, pixels) if pixels else torch.full_like(logits, _GONE))
+            area = bound
+        taper.add(distance, area)
 
     def _meet(self, state: RunState, index: int, logits: Tensor, presence: float, found: bool) -> None:
         """Between two anchors: wait for the other run's vote, then write what both say."""

@@ -57,8 +57,8 @@ class SegmentRef:
         axis: array axis across the slices.
         color: red, green, blue, 0 to 1.
         terminology: Slicer's terminology entry as text, or "".
-        around: slices whose anchors are new, changed or gone; only their neighbourhood up to the next anchors is
-            computed. None for everything.
+        around: slices whose anchors are new, changed or gone; only their neighbourhood is computed (see
+            `propagation.neighbourhood`). None for everything.
         range: first and last slice that may hold the structure, or None.
     """
 

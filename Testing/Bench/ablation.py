@@ -36,6 +36,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without the refiner": {"network_share": 0.5, "refiner": None},
     "without the moved mask": {"moved_share": 0.0},
     "doubt does not stop a run": {"stop_presence": 0.0, "stop_confidence": 0.0},
+    "areas not bounded towards ends": {"taper_below": 0.0},
+    "bounded alike however sure of its presence": {"taper_absence": 0.0},
     "whole slices": {"window_margin": 1000.0},
     "margin of 2.5": {"window_margin": 2.5},
     "least window of 32": {"window_least": 32},

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -70,3 +71,50 @@ def test_stages_say_where_the_time_went(engine, organ):
     engine.stages["of an earlier call"] = 1.0
     engine.propagate(organ.image, organ.anchors(7), modality="ct", slice_range=(6, 8))
     assert set(engine.stages) == names
+
+
+class Loses(torch.nn.Module):
+    """Draws the moved mask without its outermost pixels for some slices, then hands it on as it is."""
+
+    def __init__(self, slices):
+        super().__init__()
+        self.slices = slices
+
+    def forward(self, moved):
+        smaller = -torch.nn.functional.max_pool2d(-moved.mask, 3, 1, 1)
+        shrinks = (moved.distance / moved.step <= self.slices + 0.5).view(-1, 1, 1, 1)
+        return (torch.where(shrinks, smaller, moved.mask) - 0.5) * 20, torch.full_like(moved.distance, 10.0)
+
+
+@pytest.fixture
+def through_a_tube(engine, organ):
+    """Masks' areas on slices that are all the same, so that nothing but the refiner changes the mask."""
+    tube = np.repeat(organ.image[7:8], 14, 0)
+
+    def areas(refiner, indices=(4,), **settings):
+        fixed = {"network_share": 0.0, "moved_share": 0.0, "stop_confidence": 0.0}
+        settings = {**fixed, "taper_doubt": 0.0, "taper_span": 0.05, **settings}
+        own = Engine(engine.network, engine.device, engine.weights, replace(engine.settings, **settings), refiner)
+        anchors = dict.fromkeys(indices, organ.mask[7])
+        return own.propagate(tube, anchors, modality="ct").mask.sum((1, 2))
+
+    return areas
+
+
+def test_what_has_begun_to_taper_goes_on_tapering_to_an_end(through_a_tube):
+    """A mask that has shrunk for three slices and then stays as it is: only a bound on its area ends it."""
+    endless = through_a_tube(Loses(3), taper_below=0.0)
+    assert endless[7] < 0.75 * endless[4] and endless[13] > 0.8 * endless[7]
+    bounded = through_a_tube(Loses(3), taper_cut=1.0)
+    np.testing.assert_array_equal(bounded[4:7], endless[4:7])  # until the fall is known nothing is different
+    assert bounded[8] < bounded[7] and not bounded[10:].any()
+    # each slice's own picture counts: a quarter is cut away at most
+    careful = through_a_tube(Loses(3), taper_cut=0.25)
+    assert (careful[8:] < endless[8:]).all() and (careful[10:] > bounded[10:]).all()
+
+
+def test_between_two_anchors_no_area_is_bounded(through_a_tube):
+    free = through_a_tube(Loses(3), (2, 11), taper_below=0.0)
+    bounded = through_a_tube(Loses(3), (2, 11), taper_cut=1.0)
+    np.testing.assert_array_equal(free[2:12], bounded[2:12])
+    assert free[6] < 0.75 * free[2]  # though it had begun to taper

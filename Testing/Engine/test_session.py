@@ -97,27 +97,27 @@ def test_the_volume_is_read_once_and_let_go(engine, organ):
 # --- corrections ---
 
 CHANGES = {
-    "added between": (drawn(3, 11), drawn(3, 7, 11), [(4, 10)]),
-    "added beside one": (drawn(3, 11), drawn(3, 4, 11), [(4, 10)]),
-    "added at an open end": (drawn(6), drawn(6, 10), [(7, 13)]),
-    "added at the first slice": (drawn(6), drawn(6) | {0: REDRAWN}, [(0, 5)]),
-    "changed": (drawn(3, 7, 11), drawn(3, 11) | {7: REDRAWN}, [(4, 10)]),
+    "added between": (drawn(3, 11), drawn(3, 7, 11), [(0, 2), (4, 10), (12, 13)]),
+    "added beside one": (drawn(3, 11), drawn(3, 4, 11), [(0, 2), (4, 10), (12, 13)]),
+    "added at an open end": (drawn(6), drawn(6, 10), [(0, 5), (7, 13)]),
+    "added at the first slice": (drawn(6), drawn(6) | {0: REDRAWN}, [(0, 5), (7, 13)]),
+    "changed": (drawn(3, 7, 11), drawn(3, 11) | {7: REDRAWN}, [(0, 2), (4, 10), (12, 13)]),
     "the only one changed": (drawn(7), {7: REDRAWN}, [(0, 13)]),
-    "removed between": (drawn(3, 7, 11), drawn(3, 11), [(4, 10)]),
-    "removed at an open end": (drawn(4, 9), drawn(4), [(5, 13)]),
-    "said to be absent": (drawn(6), drawn(6) | {9: ABSENT}, [(7, 13)]),
-    "emptied": (drawn(4, 9), drawn(4) | {9: ABSENT}, [(5, 13)]),
+    "removed between": (drawn(3, 7, 11), drawn(3, 11), [(0, 2), (4, 10), (12, 13)]),
+    "removed at an open end": (drawn(4, 9), drawn(4), [(0, 3), (5, 13)]),
+    "said to be absent": (drawn(6), drawn(6) | {9: ABSENT}, [(0, 5), (7, 13)]),
+    "emptied": (drawn(4, 9), drawn(4) | {9: ABSENT}, [(0, 3), (5, 13)]),
     "emptied between absences": (
         {3: ABSENT, 7: DRAWN, 9: ABSENT, 11: DRAWN},
         {3: ABSENT, 7: ABSENT, 9: ABSENT, 11: DRAWN},
         [(4, 8)],
     ),
-    "absence taken back": (drawn(6) | {9: ABSENT}, drawn(6), [(7, 13)]),
-    "absence drawn": (drawn(6) | {9: ABSENT}, drawn(6, 9), [(7, 13)]),
-    "two far apart": (drawn(2, 6, 8, 12), drawn(2, 4, 6, 8, 10, 12), [(3, 5), (9, 11)]),
-    "two side by side": (drawn(3, 11), drawn(3, 6, 7, 11), [(4, 10)]),
-    "neighbours changed": (drawn(3, 7, 11), {3: REDRAWN, 7: REDRAWN, 11: DRAWN}, [(0, 10)]),
-    "moved": (drawn(3, 7, 11), drawn(3, 8, 11), [(4, 10)]),
+    "absence taken back": (drawn(6) | {9: ABSENT}, drawn(6), [(0, 5), (7, 13)]),
+    "absence drawn": (drawn(6) | {9: ABSENT}, drawn(6, 9), [(0, 5), (7, 13)]),
+    "two far apart": (drawn(2, 6, 8, 12), drawn(2, 4, 6, 8, 10, 12), [(0, 1), (3, 5), (9, 11)]),
+    "two side by side": (drawn(3, 11), drawn(3, 6, 7, 11), [(0, 2), (4, 10), (12, 13)]),
+    "neighbours changed": (drawn(3, 7, 11), {3: REDRAWN, 7: REDRAWN, 11: DRAWN}, [(0, 10), (12, 13)]),
+    "moved": (drawn(3, 7, 11), drawn(3, 8, 11), [(0, 2), (4, 10), (12, 13)]),
     "nothing": (drawn(3, 7), drawn(3, 7), []),
 }
 
@@ -205,10 +205,10 @@ def test_no_drawn_anchor_left_empties_the_neighbourhood(engine, organ, left):
 
 def test_progress_of_a_correction_counts_its_own_slices(engine, organ):
     session = VolumeSession(engine, organ.image, modality="ct")
-    session.propagate({"a": organ.anchors(3, 11)})
+    session.propagate({"a": organ.anchors(3, 4, 10, 11)})
     seen = []
-    session.propagate({"a": organ.anchors(3, 7, 11)}, around={"a": [7]}, progress=lambda *s: seen.append(s))
-    assert (seen[0], seen[-1]) == ((0, 12), (12, 12))
+    session.propagate({"a": organ.anchors(3, 4, 7, 10, 11)}, around={"a": [7]}, progress=lambda *s: seen.append(s))
+    assert (seen[0], seen[-1]) == ((0, 8), (8, 8))
 
 
 @pytest.mark.parametrize(
@@ -217,16 +217,18 @@ def test_progress_of_a_correction_counts_its_own_slices(engine, organ):
         ([], [4], (0, 9), []),
         ([4], [4], (0, 9), [(0, 9)]),
         ([4], [4], (2, 6), [(2, 6)]),
-        ([4], [2, 4, 6], (0, 9), [(3, 5)]),
-        ([4], [3, 4, 5], (0, 9), [(4, 4)]),
+        ([4], [2, 4, 6], (0, 9), [(0, 1), (3, 5), (7, 9)]),
+        ([4], [1, 2, 4, 6, 8], (0, 9), [(3, 5)]),
+        ([4], [2, 3, 4, 5, 6], (0, 9), [(4, 4)]),
         ([4, 6], [4, 6], (0, 9), [(0, 9)]),
-        ([4, 8], [3, 4, 6, 8], (0, 9), [(4, 5), (7, 9)]),
-        ([9], [4], (0, 6), [(5, 6), (9, 9)]),  # gone, and outside a range that has become narrower
-        ([0], [4], (2, 6), [(0, 0), (2, 3)]),
+        ([4, 8], [2, 3, 4, 6, 8], (0, 9), [(4, 5), (7, 9)]),
+        ([9], [4], (0, 6), [(0, 3), (5, 6), (9, 9)]),  # gone, and outside a range that has become narrower
+        ([0], [4], (2, 6), [(0, 0), (2, 3), (5, 6)]),
     ],
 )
-def test_the_neighbourhood_ends_at_the_next_anchors(new, anchors, bounds, stretches):
-    assert list(neighbourhood(new, anchors, *bounds)) == stretches
+def test_the_neighbourhood_ends_at_the_next_anchors_and_at_open_ends_behind_them(new, anchors, bounds, stretches):
+    drawn = dict.fromkeys(anchors, np.ones((1, 1), bool))
+    assert list(neighbourhood(new, drawn, *bounds)) == stretches
 
 
 # --- input ---

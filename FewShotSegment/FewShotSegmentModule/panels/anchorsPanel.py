@@ -199,6 +199,6 @@ class AnchorsPanel(Panel):
             return
         plan = runner.plan(correct=True)
         ui.updateButton.enabled = not plan.reason
-        can = _("Compute the slices around your corrections again, up to the next anchors.")
+        can = _("Compute the slices around your corrections again, up to the next anchors, and open ends behind these.")
         ui.updateButton.toolTip = plan.reason or withKeys(can, "correct")
         self.showText(ui.updateReasonLabel, plan.reason)

@@ -165,16 +165,25 @@ def test_annotate_propagate_accept_undo_correct_save_reload(load, application, c
     user.settle()
     assert np.array_equal(user.mask(), found)
 
-    # correct: the edited slice becomes an anchor, only its neighbourhood is done again
+    # correct: the edited slice becomes an anchor, its neighbourhood is done again and the open end on the other side
     wrong = min(int(filled[-1]) - 1, middle + 12)
     user.draw(wrong, truth[wrong])
     user.run(user.anchors.updateButton)
     (segment_result,) = user.context.proposal.results.values()
-    assert all(first > middle for first, _ in segment_result.renewed)
+    assert not any(first <= middle <= last for first, last in segment_result.renewed)
     user.accept()
     corrected = user.mask()
     assert np.array_equal(corrected[wrong], truth[wrong])
-    assert np.array_equal(corrected[: middle + 1], found[: middle + 1])
+    assert np.array_equal(corrected[middle], found[middle])
+    # between inner anchors nothing but the slices from anchor to anchor is done again
+    between = (middle + wrong) // 2
+    user.draw(between, truth[between])
+    user.run(user.anchors.updateButton)
+    (segment_result,) = user.context.proposal.results.values()
+    assert [middle + 1, wrong - 1] in [list(stretch) for stretch in segment_result.renewed]
+    user.accept()
+    corrected = user.mask()
+    assert np.array_equal(corrected[between], truth[between])
 
     # save and reload: segments, anchors, provenance and the panel's choices are back
     path = tmp_path / "scene.mrb"
