@@ -16,7 +16,7 @@ from FewShotSegmentLib.evaluation.protocols.supports import setting_title
 ONE, THREE, FIVE = (setting_title(count) for count in (1, 3, 5))
 WITHIN_RANGE = f"{FIVE}, range"
 # Columns of the second table: the engine with one slice is the mark that a second and a third slice have to beat.
-IN_THREE = ("engine1", "engine3", "grow3", "fill3", "fill5", "engine5")
+IN_THREE = ("engine1", "engine3", "demons3", "flow3", "prototype3", "grow3", "fill3", "fill5", "engine5")
 # Answers to 1 and to 3 slices are compared, so both are asked for at once: see `dice_common` of the protocol.
 ONE_AND_THREE = "1,3"
 
@@ -63,6 +63,15 @@ METHODS = (
     ),
     Method("prototype", "prototype", shared_prototype.NAME, ONE, "infer.py and the weights of the shared folder"),
     Method("engine1", "engine", "engine", ONE, "with 1 annotated slice"),
+    Method("demons3", "demons, 3", "demons", THREE, "as above; between two slices from both, mixed by distance"),
+    Method("flow3", "optical flow, 3", "flow", THREE, "as above; each slice from the nearest annotated one"),
+    Method(
+        "prototype3",
+        "prototype, 3",
+        shared_prototype.NAME,
+        THREE,
+        "made for one slice: each slice from the nearest annotated one",
+    ),
     Method("grow3", "Grow from seeds", "grow", THREE, "as above"),
     Method(
         "fill3",

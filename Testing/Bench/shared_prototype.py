@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import engine  # noqa: F401 - puts this checkout on the path, before anything of FewShotSegmentLib is imported
+import numpy as np
 
-from FewShotSegmentLib.errors import InputError
 from FewShotSegmentLib.evaluation.method import Answer, Recipe, Within
 from FewShotSegmentLib.evaluation.methods.base import Base, soft_tissue
 
@@ -39,16 +40,32 @@ class SharedPrototype(Base):
         super().__init__(recipe, parameters=sum(weight.numel() for weight in self._model.parameters()))
 
     def within(self, question: Within) -> Answer:
-        """CT is clipped to soft tissue, as for the prototype's own figures."""
-        if len(question.anchors) != 1:
-            raise InputError("The prototype takes one annotated slice.")
-        ((support, mask),) = question.anchors.items()
-        return Answer(self._infer.propagate(self._model, soft_tissue(question.volume), support, mask))
+        """CT is clipped to soft tissue, as for the prototype's own figures.
+
+        It was made for one annotated slice; of several, each carries the slices that are nearest to it.
+        """
+        image = soft_tissue(question.volume)
+        found = np.zeros(image.shape, bool)
+        for support, first, last in _nearest(question.anchors, len(image)):
+            part = image[first : last + 1]
+            mask = question.anchors[support]
+            found[first : last + 1] = self._infer.propagate(self._model, part, support - first, mask)
+        return Answer(found)
 
 
 def make(recipe: Recipe) -> SharedPrototype:
     """Make it; `FOLDER` in the recipe's options is the shared folder."""
     return SharedPrototype(recipe)
+
+
+def _nearest(anchors: Iterable[int], count: int) -> Iterator[tuple[int, int, int]]:
+    """(annotated slice, first and last of the slices nearest to it); of two as near the lower one has it."""
+    indices = sorted(anchors)
+    first = 0
+    for index, above in zip(indices, [*indices[1:], None], strict=True):
+        last = count - 1 if above is None else (index + above) // 2
+        yield index, first, last
+        first = last + 1
 
 
 def _module(path: Path):

@@ -118,11 +118,13 @@ def test_methods_have_keys_of_their_own_and_known_settings():
     assert {method.setting for method in METHODS} == {"1 slice", "3 slices", "5 slices", "5 slices, range"}
     asked = {(method.name, method.anchors) for method in METHODS}
     assert asked == {
-        *((name, "1") for name in ("copy", "demons", "flow", "prototype-shared")),
-        *((name, "1,3") for name in ("grow", "engine", "fill")),
+        ("copy", "1"),
+        *((name, "1,3") for name in ("demons", "flow", "prototype-shared", "grow", "engine", "fill")),
         *((name, "5") for name in ("engine", "fill")),
     }
-    assert {BY_KEY[key].name for key in methods.IN_THREE} == {"engine", "grow", "fill"}
+    assert {BY_KEY[key].name for key in methods.IN_THREE} == {
+        *("engine", "demons", "flow", "prototype-shared", "grow", "fill")
+    }
 
 
 def test_cases_are_the_first_of_each_source_with_the_source_as_group(tmp_path):
@@ -224,7 +226,7 @@ def write_prototype(shared: Path) -> None:
     (folder / "infer.py").write_text(inference, encoding="utf-8")
 
 
-def test_the_prototype_sees_soft_tissue_and_takes_one_slice(tmp_path):
+def test_the_prototype_sees_soft_tissue_and_takes_slices_one_by_one(tmp_path):
     assert shared_prototype.missing(tmp_path).startswith("infer.py, propagator.py, propagator-v0.safetensors not")
     write_prototype(tmp_path)
     found, missing = methods.recipes([BY_KEY["prototype"]], tmp_path)
@@ -240,8 +242,16 @@ def test_the_prototype_sees_soft_tissue_and_takes_one_slice(tmp_path):
     assert answer.mask[0].all() and not answer.mask[1].any()
     assert np.flatnonzero(answer.mask[2].any(axis=1)).tolist() == [1]
     assert not method.within(Within(Volume(image, volume.geometry, "mr"), {0: mask})).mask[1:].any()
-    with pytest.raises(InputError, match="one annotated slice"):
-        method.within(Within(volume, {0: mask, 1: mask}))
+    # of several, each has the slices nearest to it; of two as near the lower one
+    seen = []
+    infer = method._infer.propagate
+    method._infer.propagate = lambda model, part, at, own: seen.append((len(part), at)) or infer(model, part, at, own)
+    several = np.zeros((9, 4, 5), np.int16)
+    several[6, 1] = 900
+    volume = Volume(several, Geometry(several.shape, np.eye(4)), "ct")
+    found = method.within(Within(volume, {1: mask, 5: mask, 8: mask})).mask
+    assert seen == [(4, 1), (3, 1), (2, 1)]
+    assert found.any((1, 2)).nonzero()[0].tolist() == [1, 5, 6, 8] and found[6].any(1).nonzero()[0].tolist() == [1]
 
 
 def test_what_cannot_be_run_is_said_column_by_column(tmp_path, monkeypatch):
