@@ -16,8 +16,9 @@ from torch import Tensor
 
 from ..settings import Settings
 
-_SECANT = 2.0
-"""An ellipsoid's area falls twice as fast at an annotated slice as it did on average since its middle."""
+_APART = 0.25
+"""Diameters. An ellipsoid's area falls twice as fast at the outer of two slices as on average between them where the inner
+one is its middle; where they lie close together, as two corrections near an end, just as fast."""
 
 _LEAST_SLICES = 2
 """A fall from one slice to the next says little."""
@@ -61,7 +62,8 @@ class Taper:
         if inner is not None:
             distance, inner_area = inner
             self._largest = max(area, inner_area)
-            self._fall = self._start_fall = _SECANT * self._sure_fall(inner_area, area) / distance
+            fall = self._sure_fall(inner_area, area) / distance
+            self._fall = self._start_fall = fall * (1 + min(1.0, distance / (_APART * self._diameter)))
 
     def bound(self, distance: float, presence: float) -> float:
         """Largest area of the next slice; 0 where the structure has ended, infinite where it does not taper.

@@ -69,6 +69,14 @@ def test_two_annotated_slices_tell_of_the_taper_at_once():
     assert Taper(inner, 1.0, 1.0, SETTINGS, (10.0, start)).bound(1.0, 1.0) == math.inf
 
 
+def test_two_slices_close_together_tell_of_the_fall_there():
+    """Near the end of an ellipsoid: twice the fall between 16 and 18 of 20 would leave nothing of 19's."""
+    outer, inner = ellipsoid(18), ellipsoid(16)
+    bounded = Taper(outer, 1.0, 1.0, SETTINGS, (2.0, inner)).bound(1.0, 1.0)
+    assert 0.7 * ellipsoid(19) <= bounded < outer
+    assert outer - (inner - outer) < 0.5 * ellipsoid(19)
+
+
 def test_doubt_in_its_presence_makes_it_end_sooner():
     taper = Taper(750.0, 1.0, 1.0, replace(SETTINGS, taper_absence=4.0), (10.0, 1000.0))
     assert taper.bound(1.0, 1.0) == pytest.approx(700.0)
@@ -80,11 +88,11 @@ def test_a_few_pixels_more_or_less_are_no_taper():
     doubting = replace(SETTINGS, taper_doubt=1.0)
     # 4 of 9 pixels lost: 2 beyond what the border explains; of 4000 of 9000 nearly all
     few = Taper(5.0, 1.0, 1.0, doubting, (10.0, 9.0))
-    many = Taper(5000.0, 1.0, 1.0, doubting, (10.0, 9000.0))
+    many = Taper(5000.0, 1.0, 1.0, doubting, (100.0, 9000.0))
     assert few.bound(1.0, 1.0) == pytest.approx(5 - 2 * (4 - 3) / 10)
-    assert many.bound(1.0, 1.0) == pytest.approx(5000 - 2 * (4000 - math.sqrt(9000)) / 10)
+    assert many.bound(1.0, 1.0) == pytest.approx(5000 - 2 * (4000 - math.sqrt(9000)) / 100)
     # coarse pixels are fewer
-    coarse = Taper(5000.0, 1.0, 100.0, doubting, (10.0, 9000.0))
+    coarse = Taper(5000.0, 1.0, 100.0, doubting, (100.0, 9000.0))
     assert coarse.bound(1.0, 1.0) > many.bound(1.0, 1.0)
 
 
