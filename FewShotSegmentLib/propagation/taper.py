@@ -17,8 +17,8 @@ from torch import Tensor
 from ..settings import Settings
 
 _APART = 0.25
-"""Diameters. An ellipsoid's area falls twice as fast at the outer of two slices as on average between them where the inner
-one is its middle; where they lie close together, as two corrections near an end, just as fast."""
+"""Diameters. An ellipsoid's area falls twice as fast at the outer of two slices as on average between them where the
+inner one is its middle; where they lie close together, as two corrections near an end, just as fast."""
 
 _LEAST_SLICES = 2
 """A fall from one slice to the next says little."""
