@@ -52,8 +52,8 @@ def test_a_correction_encodes_no_slice_again(engine, organ, encodings):
     assert sum(encodings) == 9
     visited = sum(encodings)
     assert session.kept_bytes > 0
-    session.propagate({"a": organ.anchors(3, 7, 11)}, around={"a": [7]})
-    session.propagate({"a": organ.anchors(3, 11)}, around={"a": [7]})
+    session.propagate({"a": organ.anchors(3, 7, 11)}, slice_range=(3, 11), around={"a": [7]})
+    session.propagate({"a": organ.anchors(3, 11)}, slice_range=(3, 11), around={"a": [7]})
     session.propagate({"a": organ.anchors(3, 11), "b": organ.anchors(5)}, slice_range=(3, 11))
     assert sum(encodings) == visited
 
