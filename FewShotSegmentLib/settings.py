@@ -87,7 +87,7 @@ class Settings:
     stop_presence: float = 0.5
     taper_below: float = 0.8
     taper_steepening: float = 1.1
-    taper_absence: float = 18.0
+    taper_absence: float = 10.0
     taper_cut: float = 0.25
     taper_reach: float = 1.0
     taper_span: float = 0.3

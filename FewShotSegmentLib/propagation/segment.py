@@ -215,11 +215,12 @@ class SegmentTask:
         bound = taper.bound(distance, presence)
         # every slice's own picture counts too: where slices are thick there are only a few to learn the taper from
         bound = max(bound, (1 - self._settings.taper_cut) * area)
-        if area > bound:
+        cut = area > bound
+        if cut:
             pixels = round(bound / unit)
             logits.copy_(shrink(logits, pixels) if pixels else torch.full_like(logits, _GONE))
             area = bound
-        taper.add(distance, area)
+        taper.add(distance, area, cut)
 
     def _meet(self, state: RunState, index: int, logits: Tensor, presence: float, found: bool) -> None:
         """Between two anchors: wait for the other run's vote, then write what both say."""

@@ -79,9 +79,17 @@ class Taper:
         bound = area - steepening * self._fall * (distance - at)
         return bound if bound >= _LEAST_SHARE * self._largest else 0.0
 
-    def add(self, distance: float, area: float) -> None:
-        """Tell of the next slice: its distance from the annotated one, and the area that was drawn."""
-        self._trail.append((distance, area))
+    def add(self, distance: float, area: float, cut: bool = False) -> None:
+        """Tell of the next slice.
+
+        Args:
+            distance: of the slice from the annotated one.
+            area: that was drawn there.
+            cut: whether the bound made it so small: then it says nothing of the structure, and falls are measured from
+                there on only. (Else every cut would make the next one larger: of a clear ellipsoid of 100 slices 69
+                were left.)
+        """
+        self._trail = [(distance, area)] if cut else [*self._trail, (distance, area)]
         self._largest = max(self._largest, area)
         if not self._tapers(distance, area):  # falls so far were ups and downs
             self._fall = self._start_fall
