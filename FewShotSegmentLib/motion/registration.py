@@ -67,7 +67,7 @@ def register(moving: Tensor, fixed: Tensor, settings: RegistrationSettings | Non
     for _ in settings.iterations[1:]:
         if min(pyramid[-1][0].shape[-2:]) // 2 < settings.least_side:
             break
-        moved, still = (F.avg_pool2d(_smoothed(image, _BLUR), 2) for image in pyramid[-1])
+        moved, still = (F.avg_pool2d(smoothed(image, _BLUR), 2) for image in pyramid[-1])
         pyramid.append((moved, still))
     moved, still = pyramid[-1]
     displacement = moved.new_zeros(len(moved), 2, *moved.shape[-2:])
@@ -81,7 +81,7 @@ def register(moving: Tensor, fixed: Tensor, settings: RegistrationSettings | Non
             slope = 0.5 * (towards + _gradient(here))
             # 1e-4: flat and equal regions stay where they are instead of 0 / 0
             length = slope.square().sum(1, True) + settings.noise * difference.square() + 1e-4
-            displacement = _smoothed(displacement + slope * (difference / length), settings.smoothing)
+            displacement = smoothed(displacement + slope * (difference / length), settings.smoothing)
     return displacement
 
 
@@ -93,7 +93,7 @@ def _gradient(image: Tensor) -> Tensor:
     return torch.cat([along, across], 1) * 0.5
 
 
-def _smoothed(x: Tensor, sigma: float) -> Tensor:
+def smoothed(x: Tensor, sigma: float) -> Tensor:
     """Gaussian smoothing of [N, C, h, w], sigma in pixels."""
     kernel = _kernel(sigma, x.device)
     reach, channels = len(kernel) // 2, x.shape[1]

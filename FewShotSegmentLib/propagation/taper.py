@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ..motion import smoothed
 from ..settings import Settings
 
 _APART = 0.25
@@ -126,13 +126,7 @@ def shrink(logits: Tensor, pixels: int) -> Tensor:
         [1, 1, h, w].
     """
     probability = logits.sigmoid()
-    reach = math.ceil(3 * _SMOOTHING)
-    places = torch.arange(-reach, reach + 1, dtype=logits.dtype, device=logits.device)
-    line = torch.exp(-0.5 * (places / _SMOOTHING) ** 2)
-    line = line / line.sum()
-    smoothed = F.conv2d(probability, line.view(1, 1, 1, -1), padding=(0, reach))
-    smoothed = F.conv2d(smoothed, line.view(1, 1, -1, 1), padding=(reach, 0))
-    likely = (1 - _SMOOTHED) * probability + _SMOOTHED * smoothed
+    likely = (1 - _SMOOTHED) * probability + _SMOOTHED * smoothed(probability, _SMOOTHING)
     first_out = min(pixels + 1, likely.numel())
     threshold = likely.flatten().topk(first_out).values[-1].clamp(1e-5, 1 - 1e-5)
     return torch.logit(likely, eps=1e-6) - torch.logit(threshold)

@@ -96,6 +96,19 @@ def test_a_few_pixels_more_or_less_are_no_taper():
     assert coarse.bound(1.0, 1.0) > many.bound(1.0, 1.0)
 
 
+def test_what_was_cut_is_no_fall_of_the_structure():
+    """Else each cut would make the next one larger, and a clear ellipsoid would lose its ends."""
+    areas = {}
+    for told in (True, False):
+        taper = Taper(700.0, 1.0, 1.0, replace(SETTINGS, taper_steepening=1.2), (10.0, 1000.0))
+        for distance in range(1, 8):
+            areas[told] = taper.bound(distance, 1.0)
+            taper.add(distance, areas[told], cut=told)
+    # 60 a slice, 1.2 times as fast each time, seven times
+    assert areas[True] == pytest.approx(700 - 7 * 72)
+    assert areas[False] < areas[True]
+
+
 def test_a_trace_is_an_end():
     taper = Taper(100.0, 1.0, 1.0, SETTINGS, (4.0, 1000.0))
     assert taper.bound(1.0, 1.0) == 0.0
