@@ -199,7 +199,7 @@ def test_annotate_propagate_accept_undo_correct_save_reload(load, application, c
     user.settle()
     assert np.array_equal(user.mask(), corrected)
     table = anchors.anchorsOf(segmentation, segment_id, volume)
-    assert table.entries == {middle: anchors.HAND, wrong: anchors.CORRECTED}
+    assert table.entries == {middle: anchors.HAND, between: anchors.CORRECTED, wrong: anchors.CORRECTED}
     record = provenance.read(segmentation, segment_id)
     manifest = json.loads((REPOSITORY / "Resources/weights/weights.json").read_text(encoding="utf-8"))
     assert record["weights"]["sha256"] == manifest["weights"][0]["sha256"]
@@ -208,5 +208,5 @@ def test_annotate_propagate_accept_undo_correct_save_reload(load, application, c
     user.draw(wrong, truth[wrong] | corrected[wrong - 1])
     user.run(user.anchors.updateButton)
     user.accept()
-    assert np.array_equal(user.mask()[: middle + 1], found[: middle + 1])
+    assert np.array_equal(user.mask()[: between + 1], corrected[: between + 1])
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == [segmentation]
