@@ -2,8 +2,8 @@
 
 Rooms, in the order in which data flows: `plan` (which slices), `features` (encoded once), `memory` (what a run
 remembers), `neighbours` (how slices move), `guide` (where a mask moves to), `sweep` (the walk), `taper` (how large a
-mask can still be towards an end), `fusion` (where runs meet), `confidence`, `segment` and `result` (one segment's state
-and outcome).
+mask can still be towards an end), `extent` (how far a structure can reach), `fusion` (where runs meet), `confidence`,
+`segment` and `result` (one segment's state and outcome).
 """
 
 from .confidence import slice_confidence

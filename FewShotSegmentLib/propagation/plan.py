@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 UP, DOWN = 1, -1
+
+OUTERMOST = 3
+"""Annotated slices on a side that tell of the open end there."""
 
 Stretch = tuple[int, int]
 """First and last slice of a stretch, both included."""
@@ -79,8 +83,8 @@ def neighbourhood(
     """Slices whose outcome depends on anchors that are new, changed or gone.
 
     Every run lies between two neighbouring anchors (or an anchor and an end of the range), and so does what it meets;
-    hence what depends lies between the next anchors. Where a run leaves one of these towards an open end, its slices
-    depend too: how the structure tapers there is read from the last two anchors.
+    hence what depends lies between the next anchors. Where one of the outermost `OUTERMOST` on a side is concerned, so
+    is the open end there: how the structure tapers is read from the last two, how far it reaches from the last three.
 
     Args:
         changed: slices of these anchors, themselves part of the neighbourhood.
@@ -94,10 +98,12 @@ def neighbourhood(
     slices, within = set(changed), set(range(first, last + 1))
     for index in changed:
         for direction, end in ((DOWN, first), (UP, last)):
-            near, far = _next_two(index, direction, anchors)
-            slices.update(within.intersection(_between(index, near, end, direction)))
-            if near is not None and anchors[near].any() and (far is None or not anchors[far].any()):
-                slices.update(within.intersection(_between(near, far, end, direction)))
+            ahead = sorted((a for a in anchors if (a - index) * direction > 0), key=lambda a: abs(a - index))
+            slices.update(within.intersection(_between(index, next(iter(ahead), None), end, direction)))
+            outer = list(takewhile(lambda a: anchors[a].any(), ahead))
+            if 0 < len(outer) < OUTERMOST:
+                behind = ahead[len(outer)] if len(outer) < len(ahead) else None
+                slices.update(within.intersection(_between(outer[-1], behind, end, direction)))
     stretches: list[Stretch] = []
     for index in sorted(slices):
         if stretches and stretches[-1][1] == index - 1:
@@ -105,13 +111,6 @@ def neighbourhood(
         else:
             stretches.append((index, index))
     return tuple(stretches)
-
-
-def _next_two(index: int, direction: int, anchors: Iterable[int]) -> tuple[int | None, int | None]:
-    """The next anchor from a slice on in a direction, and the one behind it."""
-    ahead = sorted((a for a in anchors if (a - index) * direction > 0), key=lambda a: abs(a - index))
-    near, far, *_ = *ahead, None, None
-    return near, far
 
 
 def _between(start: int, stop: int | None, end: int, direction: int) -> range:

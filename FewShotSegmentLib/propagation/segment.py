@@ -14,6 +14,7 @@ from ..networks import MemoryEntry
 from ..preprocessing import NormalisedVolume, Window, WindowedVolume, box_of_mask, window_around
 from ..settings import Settings
 from .confidence import slice_confidence
+from .extent import Extent
 from .fusion import Vote, fuse
 from .guide import Guide
 from .memory import RunMemory
@@ -36,6 +37,7 @@ class RunState:
         guide: where its mask moves to.
         prior: the mask it carried last, [1, 1, h, w] of its window, 0 to 1.
         taper: how large its masks can be, where it goes towards an open end.
+        extent: how far the annotated slices say that the structure reaches, likewise.
     """
 
     run: Run
@@ -43,6 +45,7 @@ class RunState:
     guide: Guide
     prior: Tensor
     taper: Taper | None = None
+    extent: Extent | None = None
 
     @property
     def view(self) -> WindowedVolume:
@@ -127,8 +130,12 @@ class SegmentTask:
             memory = RunMemory(self._remembered[index], self._settings.recent_slices)
             mask = self.anchor_mask(index, device)
             guide = Guide(neighbours.get(self.view(index), run), run, index, mask, self._settings)
-            taper = None if run.meets else self._taper(run)
-            self._under_way.append(RunState(run, memory, guide, mask, taper))
+            state = RunState(run, memory, guide, mask)
+            if not run.meets:
+                state.taper = self._taper(run)
+                diameter = guide.origin.diameter / self._volume.distance
+                state.extent = Extent(run, self.anchors, diameter, self._settings)
+            self._under_way.append(state)
 
     def _taper(self, run: Run) -> Taper:
         """Bounds of a run towards an open end; nothing but its anchor and the next one behind it tells of them."""
@@ -190,6 +197,8 @@ class SegmentTask:
             found = bool((logits > 0).any())
             self._meet(state, index, logits, presence, found)
         else:
+            if state.extent is not None:
+                presence = state.extent.weigh(presence, abs(index - state.run.anchor))
             if state.taper is not None:
                 self._bound(state, state.taper, index, logits, presence)
             probability = state.view.logits_to_native(logits)[0].sigmoid()
@@ -214,7 +223,8 @@ class SegmentTask:
         area = float((logits > 0).sum()) * unit
         bound = taper.bound(distance, presence)
         # every slice's own picture counts too: where slices are thick there are only a few to learn the taper from
-        bound = max(bound, (1 - self._settings.taper_cut) * area)
+        share = min(self._settings.taper_cut, self._settings.taper_unsure * (1 - presence))
+        bound = max(bound, (1 - share) * area)
         cut = area > bound
         if cut:
             pixels = round(bound / unit)

@@ -3,7 +3,7 @@
     .venv/bin/python Testing/Bench/correction.py
 
 Measured where it is dearest: between two anchors, where every slice is visited from both sides. Anchors outside of
-these keep it to these slices: what leaves the outermost anchors depends on the next ones behind.
+these keep it to these slices: what leaves the outermost anchors depends on the next two behind.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tubes
 
 SLICES, SIZE = 40, 256
 SPACING = (3.0, 1.0, 1.0)
-OUTERMOST, OUTER, ADDED = (6, 34), (8, 32), 20
+OUTERMOST, OUTER, ADDED = (4, 6, 34, 36), (8, 32), 20
 ROUNDS = 5
 
 

@@ -208,5 +208,6 @@ def test_annotate_propagate_accept_undo_correct_save_reload(load, application, c
     user.draw(wrong, truth[wrong] | corrected[wrong - 1])
     user.run(user.anchors.updateButton)
     user.accept()
-    assert np.array_equal(user.mask()[: between + 1], corrected[: between + 1])
+    # three annotated slices tell how far the structure reaches, so that both open ends are found again
+    assert np.array_equal(user.mask()[middle : between + 1], corrected[middle : between + 1])
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == [segmentation]
