@@ -93,7 +93,7 @@ def through_a_tube(engine, organ):
 
     def areas(refiner, indices=(4,), **settings):
         fixed = {"network_share": 0.0, "moved_share": 0.0, "stop_confidence": 0.0}
-        settings = {**fixed, "taper_doubt": 0.0, "taper_span": 0.05, **settings}
+        settings = {**fixed, "taper_doubt": 0.0, "taper_span": 0.05, "taper_unsure": 1e9, **settings}
         own = Engine(engine.network, engine.device, engine.weights, replace(engine.settings, **settings), refiner)
         anchors = dict.fromkeys(indices, organ.mask[7])
         return own.propagate(tube, anchors, modality="ct").mask.sum((1, 2))
@@ -111,6 +111,16 @@ def test_what_has_begun_to_taper_goes_on_tapering_to_an_end(through_a_tube):
     # each slice's own picture counts: a quarter is cut away at most
     careful = through_a_tube(Loses(3), taper_cut=0.25)
     assert (careful[8:] < endless[8:]).all() and (careful[10:] > bounded[10:]).all()
+    # and of what is all sure, as this refiner is, nothing
+    np.testing.assert_array_equal(through_a_tube(Loses(3), taper_unsure=10.0), endless)
+
+
+def test_three_annotated_slices_say_how_far_a_structure_reaches(through_a_tube):
+    """The same structure on all slices, and a refiner that never doubts it: only the annotated ones end it."""
+    spread = through_a_tube(Loses(0), (3, 5, 7), spread_least=0.0, spread_weight=40.0)
+    assert spread[1:10].all() and not spread[12:].any()
+    assert through_a_tube(Loses(0), (3, 5, 7), spread_weight=0.0).all()
+    assert through_a_tube(Loses(0), (5, 7), spread_least=0.0, spread_weight=40.0).all()
 
 
 def test_between_two_anchors_no_area_is_bounded(through_a_tube):

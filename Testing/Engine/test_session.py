@@ -205,9 +205,11 @@ def test_no_drawn_anchor_left_empties_the_neighbourhood(engine, organ, left):
 
 def test_progress_of_a_correction_counts_its_own_slices(engine, organ):
     session = VolumeSession(engine, organ.image, modality="ct")
-    session.propagate({"a": organ.anchors(3, 4, 10, 11)})
+    session.propagate({"a": organ.anchors(2, 3, 4, 10, 11, 12)})
     seen = []
-    session.propagate({"a": organ.anchors(3, 4, 7, 10, 11)}, around={"a": [7]}, progress=lambda *s: seen.append(s))
+    session.propagate(
+        {"a": organ.anchors(2, 3, 4, 7, 10, 11, 12)}, around={"a": [7]}, progress=lambda *s: seen.append(s)
+    )
     assert (seen[0], seen[-1]) == ((0, 8), (8, 8))
 
 
