@@ -104,7 +104,7 @@ class Settings:
     taper_reach: float = 1.0
     taper_span: float = 0.3
     taper_doubt: float = 1.0
-    spread_weight: float = 8.0
+    spread_weight: float = 10.0
     spread_least: float = 0.2
     absent_weight: float = 2.0
     fusion_sharpness: float = 1.0
