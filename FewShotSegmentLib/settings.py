@@ -44,8 +44,8 @@ class Settings:
         spread_weight: annotated slices are spread over a structure. Where there are three, its odds of being there fall
             by (1 + x) to this power, x being how far beyond the outermost one a slice lies, less the larger gap between
             these three, in such gaps.
-        spread_least: a gap counts as at least so many diameters: slices that were corrected side by side say nothing of
-            a structure's length. Organs cut at 25, 50 and 75 % have gaps of 0.2 to 0.5 diameters.
+        spread_least: in diameters; smaller gaps say nothing of a structure's length, since slices are corrected side by
+            side too. Organs cut at 25, 50 and 75 % have gaps of 0.2 to 0.5 diameters.
         absent_weight: towards a slice where it was said to be absent, the odds fall by the share of the way that is
             left, to this power.
         taper_reach: what comes farther than so many diameters of its largest area is taken for a tube, and for tapering

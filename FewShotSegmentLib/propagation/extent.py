@@ -35,9 +35,8 @@ class Extent:
 
     def __init__(self, run: Run, anchors: Mapping[int, NDArray[np.bool_]], diameter: float, settings: Settings):
         self._settings = settings
-        self._gap = _gap(run, anchors)
-        if self._gap is not None:
-            self._gap = max(self._gap, settings.spread_least * diameter)
+        gap = _gap(run, anchors)
+        self._gap = gap if gap is not None and gap >= settings.spread_least * diameter else None
         ahead = [abs(i - run.anchor) for i in anchors if (i - run.anchor) * run.direction > 0]
         self._absent = min(ahead, default=None)
 

@@ -44,9 +44,10 @@ def test_the_larger_gap_of_the_outermost_three_counts():
     assert extent((0, 40, 45, 50)).weigh(0.9, 25) < 0.1
 
 
-def test_slices_corrected_side_by_side_do_not_bound_it_at_once():
-    assert extent((48, 49, 50), diameter=100.0).weigh(0.9, 20) == pytest.approx(0.9)
-    assert extent((48, 49, 50), diameter=10.0).weigh(0.9, 20) < 0.1
+def test_slices_corrected_side_by_side_say_nothing_of_the_length():
+    told = extent((46, 48, 50), diameter=11.0)
+    assert [told.weigh(0.9, slices) for slices in (1, 5, 50)] == pytest.approx([0.9] * 3)
+    assert extent((46, 48, 50), diameter=9.0).weigh(0.9, 5) < 0.1
 
 
 def test_an_absent_slice_ahead_bounds_it():
